@@ -1,0 +1,1 @@
+//! Pickers, health state, outlier ejection, retry budget and stickiness.

@@ -1,0 +1,3 @@
+//! The Ringfence binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The I/O facade: sockets, timers, tasks and mailboxes of one worker.

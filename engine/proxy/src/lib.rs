@@ -1,0 +1,1 @@
+//! The request path: connections, stations and upstream pools.

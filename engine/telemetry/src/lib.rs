@@ -1,0 +1,1 @@
+//! Single-writer counters, histograms, access-log records and their text forms.

@@ -1,0 +1,1 @@
+//! The harness that drives the real binary over real sockets.
