@@ -1,1 +1,46 @@
-//! The I/O facade: sockets, timers, tasks and mailboxes of one worker.
+//! The I/O facade: sockets, deadlines, tasks and mailboxes of one worker.
+//!
+//! Everything here belongs to the core (the thread) that made it, except [`Postbox`], [`Mailbox`]
+//! until it is first received from, and [`ListenSocket`]. What waits is the driver's business;
+//! every transfer is a non-blocking call of our own, made when the socket is ready for it. So a
+//! future that is dropped loses no bytes, an idle connection holds no buffer, and the kernel never
+//! owns our memory.
+
+mod accept;
+mod bell;
+mod budget;
+mod clock;
+mod close;
+mod connect;
+mod counters;
+mod deadline;
+mod driver;
+mod lease;
+mod limits;
+mod listen;
+mod mailbox;
+mod peer;
+mod pool;
+mod recv;
+mod runtime;
+mod scratch;
+mod send;
+mod stream;
+mod task;
+
+pub use ringfence_config::{DriverChoice, Endpoint};
+
+pub use self::accept::Listener;
+pub use self::clock::{now, unix_now};
+pub use self::deadline::{Elapsed, timeout_at};
+pub use self::driver::{probe_io_uring, sleep};
+pub use self::lease::Lease;
+pub use self::limits::{NofileLimit, raise_nofile_limit};
+pub use self::listen::ListenSocket;
+pub use self::mailbox::{Mailbox, Postbox, mailbox};
+pub use self::peer::Peer;
+pub use self::runtime::{DriverKind, DriverReport, RunOptions, Stats, driver_report, run, stats};
+pub use self::scratch::Scratch;
+pub use self::send::{Outgoing, Payload};
+pub use self::stream::Stream;
+pub use self::task::{panics, spawn};

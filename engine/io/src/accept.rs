@@ -1,0 +1,186 @@
+//! Accepting, through one loop that is never cancelled but stopped through the listener.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::pin::pin;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+
+use crate::driver::{self, Source};
+use crate::listen::ListenSocket;
+use crate::peer::Peer;
+use crate::stream::Stream;
+use crate::{budget, counters};
+
+/// First pause when descriptors or memory run out; each further one is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(10);
+
+/// Longest pause.
+const PAUSE_LONGEST: Duration = Duration::from_millis(500);
+
+/// Most connections closed unserved before each pause.
+const SHED_AT_ONCE: usize = 32;
+
+/// A listening socket that this core serves.
+pub struct Listener {
+    /// Nothing once it is closed and drained.
+    source: RefCell<Option<Source>>,
+    address: SocketAddr,
+    closing: Cell<bool>,
+    waiting: Cell<Option<Waker>>,
+    /// The pause to come when the next accept fails for want of something.
+    pause: Cell<Duration>,
+    /// Held so that it can be given up for a moment to close a connection that cannot be served.
+    reserve: RefCell<Option<OwnedFd>>,
+}
+
+impl Listener {
+    /// Begins to serve a listening socket on this core.
+    ///
+    /// # Errors
+    /// When no descriptor is left or the driver cannot watch the socket.
+    pub fn new(socket: ListenSocket) -> io::Result<Self> {
+        let address = socket.local_addr();
+        Ok(Self {
+            source: RefCell::new(Some(Source::new(socket.socket)?)),
+            address,
+            closing: Cell::new(false),
+            waiting: Cell::new(None),
+            pause: Cell::new(PAUSE_FIRST),
+            reserve: RefCell::new(Some(new_reserve()?)),
+        })
+    }
+
+    /// The address it is bound to, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next connection; `None` once the listener is closed and those already established
+    /// have been handed out. Call it from one task only.
+    ///
+    /// When descriptors or memory run out it pauses, longer each time, and from the second pause
+    /// on closes connections that it cannot serve; both are counted (see [`crate::stats`]).
+    pub async fn accept(&self) -> Option<Stream> {
+        loop {
+            budget::left().await;
+            match self.accept_now()? {
+                Ok((socket, peer)) => {
+                    budget::spend(0);
+                    if let Ok(stream) = Stream::new(socket, Peer::of(peer)) {
+                        self.pause.set(PAUSE_FIRST);
+                        return Some(stream);
+                    }
+                    // The driver cannot watch one more: the connection is closed.
+                    counters::up(|c| &c.shed);
+                    self.back_off().await;
+                }
+                Err(Errno::AGAIN) if self.closing.get() => {
+                    self.source.take();
+                }
+                Err(Errno::AGAIN) => self.ready().await,
+                // Connections that failed before we took them (accept(2) passes network errors on).
+                Err(errno) if is_of_the_peer(errno) => budget::spend(0),
+                Err(errno) => {
+                    self.shed(errno);
+                    self.back_off().await;
+                }
+            }
+        }
+    }
+
+    /// Stops taking connections: those that are established already are still handed out by
+    /// [`Listener::accept`], which then ends and frees the port.
+    pub fn close(&self) {
+        self.closing.set(true);
+        if let Some(waker) = self.waiting.take() {
+            waker.wake();
+        }
+    }
+
+    fn accept_now(&self) -> Option<Result<(OwnedFd, Option<SocketAddrAny>), Errno>> {
+        let source = self.source.borrow();
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        Some(acceptfrom_with(source.as_ref()?.as_fd(), flags))
+    }
+
+    /// Waits until a connection may be there or the listener is being closed.
+    async fn ready(&self) {
+        self.unless_closing(poll_fn(|cx| match &*self.source.borrow() {
+            // A wait that fails is found out by the next accept.
+            Some(source) => source.poll_readable(cx).map(drop),
+            None => Poll::Ready(()),
+        }))
+        .await;
+    }
+
+    async fn back_off(&self) {
+        counters::up(|c| &c.backoffs);
+        let pause = self.pause.get();
+        self.pause.set((pause * 2).min(PAUSE_LONGEST));
+        self.unless_closing(driver::sleep(pause)).await;
+    }
+
+    async fn unless_closing(&self, wait: impl Future<Output = ()>) {
+        let mut wait = pin!(wait);
+        poll_fn(|cx| {
+            if self.closing.get() {
+                return Poll::Ready(());
+            }
+            self.waiting.set(Some(cx.waker().clone()));
+            wait.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    /// Closes connections that cannot be served: they would time out in the backlog. A short
+    /// want passes without that, during the first pause.
+    fn shed(&self, errno: Errno) {
+        if self.pause.get() == PAUSE_FIRST || !matches!(errno, Errno::MFILE | Errno::NFILE) {
+            return;
+        }
+        let mut reserve = self.reserve.borrow_mut();
+        for _ in 0..SHED_AT_ONCE {
+            *reserve = None;
+            match self.accept_now() {
+                Some(Ok(connection)) => {
+                    drop(connection);
+                    counters::up(|c| &c.shed);
+                }
+                _ => break,
+            }
+        }
+        // Another thread may have been faster; the next round tries again.
+        *reserve = new_reserve().ok();
+    }
+}
+
+fn new_reserve() -> io::Result<OwnedFd> {
+    Ok(eventfd(0, EventfdFlags::CLOEXEC)?)
+}
+
+/// True for errors of one connection that say nothing about the next.
+fn is_of_the_peer(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::INTR
+            | Errno::CONNABORTED
+            | Errno::PROTO
+            | Errno::PERM
+            | Errno::NETDOWN
+            | Errno::NOPROTOOPT
+            | Errno::HOSTDOWN
+            | Errno::NONET
+            | Errno::HOSTUNREACH
+            | Errno::OPNOTSUPP
+            | Errno::NETUNREACH
+            | Errno::TIMEDOUT
+    )
+}

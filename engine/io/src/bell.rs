@@ -1,0 +1,107 @@
+//! The core's bell: an eventfd that any thread may ring to make the core look at its mailboxes,
+//! and the core itself to get a turn of its reactor.
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Waker;
+
+use rustix::event::{EventfdFlags, eventfd};
+
+use crate::driver::Source;
+
+/// The ringing end; shared between threads.
+pub(crate) struct Bell {
+    eventfd: OwnedFd,
+    /// Rung and not yet heard: further rings need no system call.
+    rung: AtomicBool,
+}
+
+thread_local! {
+    static OWN: RefCell<Option<Arc<Bell>>> = const { RefCell::new(None) };
+    /// Tasks that look at their mailbox when the bell is heard.
+    static LISTENING: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+    /// Tasks that wait for a turn of the reactor.
+    static RESTING: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Bell {
+    /// Makes the core look.
+    pub(crate) fn ring(&self) {
+        if !self.rung.swap(true, Ordering::SeqCst) {
+            // A write of 1 fails only when the counter is full, and then the bell is ringing.
+            let _ = rustix::io::write(&self.eventfd, &1u64.to_ne_bytes());
+        }
+    }
+
+    fn heard(&self, source: &Source) {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(source.as_fd(), &mut count);
+        // A swap, not a store: it must see what was posted before the rings that it swallows.
+        self.rung.swap(false, Ordering::SeqCst);
+    }
+}
+
+/// This core's bell; nothing on a thread that runs no core.
+pub(crate) fn own() -> Option<Arc<Bell>> {
+    OWN.with_borrow(Clone::clone)
+}
+
+/// Wakes the task the next time that the bell is heard.
+pub(crate) fn listen(waker: &Waker) {
+    LISTENING.with_borrow_mut(|listening| {
+        if !listening.iter().any(|other| other.will_wake(waker)) {
+            listening.push(waker.clone());
+        }
+    });
+}
+
+/// Wakes the task after a turn of the reactor: the bell is rung, but heard only among what else
+/// has become ready.
+pub(crate) fn await_turn(waker: &Waker) {
+    RESTING.with_borrow_mut(|resting| {
+        if !resting.last().is_some_and(|last| last.will_wake(waker)) {
+            resting.push(waker.clone());
+        }
+    });
+    OWN.with_borrow(|own| {
+        if let Some(bell) = own {
+            bell.ring();
+        }
+    });
+}
+
+/// Hangs up this core's bell and gives the task that listens to it, to be run on the core.
+///
+/// # Errors
+/// When no descriptor is left.
+pub(crate) fn hang() -> io::Result<impl Future<Output = ()>> {
+    let eventfd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+    let source = Source::new(eventfd.try_clone()?)?;
+    let bell = Arc::new(Bell {
+        eventfd,
+        rung: AtomicBool::new(false),
+    });
+    OWN.set(Some(bell.clone()));
+    Ok(answer(bell, source))
+}
+
+/// Takes this core's bell down.
+pub(crate) fn take_down() {
+    OWN.set(None);
+    LISTENING.take();
+    RESTING.take();
+}
+
+async fn answer(bell: Arc<Bell>, source: Source) {
+    loop {
+        if source.readable().await.is_ok() {
+            bell.heard(&source);
+        }
+        for waker in LISTENING.take().into_iter().chain(RESTING.take()) {
+            waker.wake();
+        }
+    }
+}

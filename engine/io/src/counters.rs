@@ -1,0 +1,52 @@
+//! What this core counts about itself.
+
+use std::cell::Cell;
+
+thread_local! {
+    static COUNTERS: Counters = const { Counters::new() };
+}
+
+/// Cells rather than atomics: each core counts its own and no other thread looks.
+pub(crate) struct Counters {
+    pub(crate) tasks: Cell<u64>,
+    pub(crate) streams: Cell<u64>,
+    pub(crate) leases: Cell<u64>,
+    pub(crate) panics: Cell<u64>,
+    pub(crate) backoffs: Cell<u64>,
+    pub(crate) shed: Cell<u64>,
+}
+
+impl Counters {
+    const fn new() -> Self {
+        Self {
+            tasks: Cell::new(0),
+            streams: Cell::new(0),
+            leases: Cell::new(0),
+            panics: Cell::new(0),
+            backoffs: Cell::new(0),
+            shed: Cell::new(0),
+        }
+    }
+}
+
+/// Reads one counter.
+pub(crate) fn get(which: impl FnOnce(&Counters) -> &Cell<u64>) -> u64 {
+    COUNTERS.with(|counters| which(counters).get())
+}
+
+/// Adds one.
+pub(crate) fn up(which: impl FnOnce(&Counters) -> &Cell<u64>) {
+    COUNTERS.with(|counters| {
+        let cell = which(counters);
+        cell.set(cell.get() + 1);
+    });
+}
+
+/// Takes one away.
+pub(crate) fn down(which: impl FnOnce(&Counters) -> &Cell<u64>) {
+    COUNTERS.with(|counters| {
+        let cell = which(counters);
+        debug_assert!(cell.get() > 0, "more ended than began");
+        cell.set(cell.get() - 1);
+    });
+}

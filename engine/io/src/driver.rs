@@ -1,0 +1,10 @@
+//! What does the waiting. All that lies above speaks only of what is re-exported here, so that
+//! another driver can stand behind it.
+
+mod monoio;
+mod ring;
+
+pub use self::monoio::sleep;
+pub(crate) use self::monoio::{Source, run, spawn};
+pub(crate) use self::ring::Strength;
+pub use self::ring::probe_io_uring;

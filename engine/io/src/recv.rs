@@ -1,0 +1,98 @@
+//! Receiving: wait, then take a buffer, then read without waiting.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::AsFd;
+use std::task::{Context, Poll, ready};
+
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+
+use crate::budget;
+use crate::lease::Lease;
+use crate::pool;
+use crate::stream::Stream;
+
+impl Stream {
+    /// Waits for bytes and takes what is there, at most 16 KiB; empty at the end of what the peer
+    /// sends. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`] when the receive deadline has passed, else what the socket says.
+    pub async fn recv(&self) -> io::Result<Lease> {
+        self.recv_sized(pool::SMALL).await
+    }
+
+    /// As [`Stream::recv`], in a larger buffer where `hint` bytes are expected: 16, 64 or 256 KiB.
+    ///
+    /// # Errors
+    /// As [`Stream::recv`].
+    pub async fn recv_sized(&self, hint: usize) -> io::Result<Lease> {
+        poll_fn(|cx| {
+            self.poll_recv(cx, || {
+                let mut lease = Lease::holding(pool::take_block(hint), 0);
+                let n = self.read_into(&mut lease)?;
+                Ok((if n == 0 { Lease::empty() } else { lease }, n))
+            })
+        })
+        .await
+    }
+
+    /// Waits for bytes and appends what is there to `held`, moving it to a larger buffer where
+    /// there is no room behind it; gives their count, 0 at the end. Dropping the future loses
+    /// nothing. The caller bounds how long `held` may grow.
+    ///
+    /// # Errors
+    /// As [`Stream::recv`].
+    pub async fn recv_more(&self, held: &mut Lease) -> io::Result<usize> {
+        poll_fn(|cx| {
+            self.poll_recv(cx, || {
+                held.make_room();
+                self.read_into(held).map(|n| (n, n))
+            })
+        })
+        .await
+    }
+
+    /// Runs `read`, which gives its result and how many bytes it moved, when that is worth trying.
+    fn poll_recv<T>(
+        &self,
+        cx: &mut Context<'_>,
+        mut read: impl FnMut() -> Result<(T, usize), Errno>,
+    ) -> Poll<io::Result<T>> {
+        if self.recv_deadline.is_overdue() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        // Parked on every way out that waits, so that a sweep finds the task.
+        self.recv_deadline.park(cx.waker());
+        ready!(budget::poll_left(cx));
+        loop {
+            if !self.eager.get() {
+                ready!(self.source.poll_readable(cx))?;
+            }
+            match read() {
+                Ok((result, n)) => {
+                    budget::spend(n);
+                    return Poll::Ready(Ok(result));
+                }
+                Err(Errno::AGAIN) => self.eager.set(false),
+                Err(Errno::INTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+
+    /// One read to the end of `lease`'s buffer. A full one says that more may be there, so the
+    /// next receive tries before it waits.
+    fn read_into(&self, lease: &mut Lease) -> Result<usize, Errno> {
+        let mut result = Ok(0);
+        lease.fill_with(|room| {
+            let most = room.len();
+            result = rustix::net::recv(self.source.as_fd(), &mut *room, RecvFlags::DONTWAIT)
+                .map(|(n, _)| n);
+            self.eager.set(result == Ok(most));
+            result.unwrap_or(0)
+        });
+        result
+    }
+}

@@ -1,0 +1,128 @@
+//! One connection: what it is made from and what can be asked of it without waiting.
+
+use std::cell::Cell;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, Shutdown};
+
+use crate::counters;
+use crate::deadline::Slot;
+use crate::driver::Source;
+use crate::peer::{Peer, plain};
+
+/// One TCP or Unix stream connection. Dropping it closes it.
+///
+/// One receive and one send may be under way at once. Every transfer is a non-blocking call made
+/// when the socket is ready for it, so no buffer is held by a connection that waits.
+pub struct Stream {
+    pub(crate) source: Source,
+    peer: Peer,
+    /// Bytes may be there already: try before waiting.
+    pub(crate) eager: Cell<bool>,
+    /// A send is under way, or did not reach its end: nothing sensible can follow.
+    pub(crate) poisoned: Cell<bool>,
+    pub(crate) recv_deadline: Slot,
+    pub(crate) send_deadline: Slot,
+    _counted: Counted,
+}
+
+impl Stream {
+    /// Takes over a connected socket, such as one that [`Stream::detach`] gave on another core.
+    ///
+    /// # Errors
+    /// When the socket is not connected any more or the driver cannot watch it; it is then closed.
+    pub fn attach(socket: OwnedFd) -> io::Result<Self> {
+        rustix::io::ioctl_fionbio(&socket, true)?;
+        let peer = Peer::of(rustix::net::getpeername(&socket)?);
+        Self::new(socket, peer)
+    }
+
+    /// Takes the socket off this core, to be attached on another. Deadlines are not carried over.
+    ///
+    /// # Errors
+    /// When no descriptor is left, while a wait that was given up is still with the kernel; the
+    /// connection is then closed. Never for a connection that has been idle.
+    pub fn detach(self) -> io::Result<OwnedFd> {
+        self.source.into_fd()
+    }
+
+    /// Wraps a connected, non-blocking socket.
+    pub(crate) fn new(socket: OwnedFd, peer: Peer) -> io::Result<Self> {
+        Ok(Self::over(Source::new(socket)?, peer))
+    }
+
+    pub(crate) fn over(source: Source, peer: Peer) -> Self {
+        Self {
+            source,
+            peer,
+            eager: Cell::new(true),
+            poisoned: Cell::new(false),
+            recv_deadline: Slot::default(),
+            send_deadline: Slot::default(),
+            _counted: Counted::new(),
+        }
+    }
+
+    /// The other end.
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// Our own address; nothing over a Unix socket. Costs a system call.
+    pub fn local(&self) -> Option<SocketAddr> {
+        let any = rustix::net::getsockname(self.source.as_fd()).ok()?;
+        SocketAddr::try_from(any).ok().map(plain)
+    }
+
+    /// From the moment `at` ([`crate::now`]'s time) receives fail with
+    /// [`io::ErrorKind::TimedOut`], the one that waits too, give or take 50 ms; nothing is lost,
+    /// and a new deadline lets the next receive go on. `None` waits for ever.
+    pub fn set_recv_deadline(&self, at: Option<Duration>) {
+        self.recv_deadline.set(at);
+    }
+
+    /// From the moment `at` ([`crate::now`]'s time) sends fail with
+    /// [`io::ErrorKind::TimedOut`], the one that waits too, give or take 50 ms. `None` waits for
+    /// ever.
+    pub fn set_send_deadline(&self, at: Option<Duration>) {
+        self.send_deadline.set(at);
+    }
+
+    /// True while an idle connection can be used: neither ended nor failed, no bytes that nobody
+    /// asked for, no send cut off. Costs a system call.
+    pub fn looks_alive(&self) -> bool {
+        !self.poisoned.get() && matches!(self.peek(), Err(Errno::AGAIN))
+    }
+
+    /// Ends our side: the peer reads to the end of what we sent and then sees the end. Receiving
+    /// goes on. A peer that has gone already is no matter.
+    pub fn shutdown_write(&self) {
+        let _ = rustix::net::shutdown(self.source.as_fd(), Shutdown::Write);
+    }
+
+    /// Looks whether anything is there to be received: a count, 0 at the end.
+    pub(crate) fn peek(&self) -> Result<usize, Errno> {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        rustix::net::recv(self.source.as_fd(), &mut [0u8; 1], flags).map(|(n, _)| n)
+    }
+}
+
+/// Counts a stream for as long as it lives.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        counters::up(|c| &c.streams);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        counters::down(|c| &c.streams);
+    }
+}
