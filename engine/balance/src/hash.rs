@@ -1,0 +1,21 @@
+//! Hashing of balancing keys.
+
+use std::hash::Hasher;
+
+use siphasher::sip::SipHasher13;
+
+/// The hash of a balancing key: the same for the same bytes in every worker, process and version of Ringfence.
+///
+/// It only selects a slot of a lookup table, so it needs no secret: colliding keys share a server and cost nothing.
+pub fn hash_key(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0x7269_6e67, 0x6665_6e63);
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// Spreads every input bit over all output bits; a bijection (the finaliser of splitmix64).
+pub(crate) fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}

@@ -1,0 +1,42 @@
+//! The cap on exchanges in flight on one server, counted over all workers.
+
+use crate::sync::{AtomicU32, Ordering};
+
+/// A counting semaphore without waiting.
+#[derive(Debug)]
+pub(crate) struct Limit(AtomicU32);
+
+impl Limit {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU32::new(0))
+    }
+
+    /// Places taken now.
+    pub(crate) fn active(&self) -> u32 {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Takes a place if fewer than `max` are taken.
+    pub(crate) fn try_acquire(&self, max: u32) -> bool {
+        let mut active = self.0.load(Ordering::SeqCst);
+        while active < max {
+            // SeqCst: a waiter's failed try and a releaser's look at the waiting bits must fall in one total order.
+            match self.0.compare_exchange_weak(
+                active,
+                active + 1,
+                Ordering::SeqCst,
+                Ordering::SeqCst,
+            ) {
+                Ok(_) => return true,
+                Err(seen) => active = seen,
+            }
+        }
+        false
+    }
+
+    /// Gives a place back.
+    pub(crate) fn release(&self) {
+        let before = self.0.fetch_sub(1, Ordering::SeqCst);
+        assert!(before > 0, "a place was released that was never taken");
+    }
+}

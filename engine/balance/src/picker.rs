@@ -1,0 +1,313 @@
+//! The picker: one worker's choice of servers in one group.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::choose::latency::{FAILURE, Latency};
+use crate::group::Group;
+use crate::hash::mix;
+use crate::health::Transition;
+use crate::rng::Rng;
+use crate::server::Server;
+use crate::sync::Ordering;
+use crate::view::{Policy, Tier, View, takes_key};
+
+/// Proposals that a policy makes before all servers are looked at.
+const ATTEMPTS: u32 = 8;
+/// Successes that a worker counts for itself before it adds them to the shared window.
+const BATCH: u32 = 32;
+
+/// Chooses servers for one worker; nothing in it is shared, so nothing in it is atomic.
+#[derive(Debug)]
+pub struct Picker {
+    group: Arc<Group>,
+    rng: Rng,
+    locals: Vec<Local>,
+    view: View,
+    /// The group's generation that the view was made for.
+    generation: u64,
+}
+
+/// What a request wants of its server.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Want<'a> {
+    /// The hash of what the upstream hashes; `None` = the request has none: any server.
+    pub key: Option<u64>,
+    /// The value of the sticky cookie that came with the request.
+    pub sticky: Option<&'a [u8]>,
+    /// Servers that this request was sent to before; chosen again only if no other is left.
+    pub tried: &'a [usize],
+}
+
+/// Why there is no server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPick {
+    /// None is available, and none will be just because an exchange ends.
+    NoServer,
+    /// All that are available are at their `max_connections`: worth waiting for.
+    Full,
+}
+
+/// How an exchange ended, for the health of its server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The server answered well.
+    Success,
+    /// No connection, a reset, a time-out, or a status that counts as a failure.
+    Failure,
+    /// Given up for reasons that say nothing about the server (the client left).
+    Abandoned,
+}
+
+/// What one worker knows of one server.
+#[derive(Debug, Clone, Default)]
+struct Local {
+    in_flight: u32,
+    /// Successes not yet added to the shared window.
+    unshared: u32,
+    weight: u32,
+    limited: bool,
+    latency: Latency,
+}
+
+impl Picker {
+    /// A picker for `group`; different seeds keep the workers from choosing in step.
+    pub fn new(group: Arc<Group>, seed: u64) -> Self {
+        let local = |server: &Arc<Server>| Local {
+            weight: server.weight,
+            limited: server.max_connections.is_some(),
+            ..Local::default()
+        };
+        let locals: Vec<Local> = group.servers.iter().map(local).collect();
+        let mut rng = Rng::new(mix(seed));
+        let generation = group.shared.generation();
+        let mut view = View::new(&group, &vec![0; locals.len()], &mut rng, Duration::ZERO);
+        // Made for time zero, so that the first pick makes it anew.
+        view.good_until = Some(Duration::ZERO);
+        Self {
+            group,
+            rng,
+            locals,
+            view,
+            generation,
+        }
+    }
+
+    /// Takes over what `old` learnt of the latency of servers that stayed, after a reload. Exchanges under way stay
+    /// with `old`, and are finished there.
+    pub fn inherit(&mut self, old: &Picker) {
+        let known = old
+            .group
+            .servers
+            .iter()
+            .zip(&old.locals)
+            .map(|(server, local)| (server.id, local.latency));
+        let known: std::collections::HashMap<_, _> = known.collect();
+        for (server, local) in self.group.servers.iter().zip(&mut self.locals) {
+            if let Some(latency) = known.get(&server.id) {
+                local.latency = *latency;
+            }
+        }
+    }
+
+    /// The group that the picker chooses in.
+    pub fn group(&self) -> &Arc<Group> {
+        &self.group
+    }
+
+    /// Exchanges in flight on a server from this worker.
+    pub fn in_flight(&self, ix: usize) -> u32 {
+        self.locals[ix].in_flight
+    }
+
+    /// Chooses a server: an index into the group's servers.
+    ///
+    /// The caller then takes a place with [`Server::try_acquire`]; if another worker took the last one in between, it
+    /// picks again. In order: the sticky server if it is available; by the policy among those available; backups; a
+    /// server that was tried before.
+    pub fn pick(&mut self, want: &Want<'_>, now: Duration) -> Result<usize, NoPick> {
+        self.refresh(now);
+        if let Some(ix) = self.sticky(want, now) {
+            return Ok(ix);
+        }
+        let key = want.key.unwrap_or_else(|| self.rng.next());
+        if let Some(ix) = self.choose(key, want.tried, now) {
+            return Ok(ix);
+        }
+        if !want.tried.is_empty()
+            && let Some(ix) = self.choose(key, &[], now)
+        {
+            return Ok(ix);
+        }
+        let any = self.view.tiers.iter().any(|tier| !tier.members.is_empty());
+        Err(if any { NoPick::Full } else { NoPick::NoServer })
+    }
+
+    /// Says that an exchange with the server starts; to be called right after the pick.
+    pub fn started(&mut self, ix: usize) {
+        let local = &mut self.locals[ix];
+        local.in_flight += 1;
+        for tier in &mut self.view.tiers {
+            if let Policy::Least(least) = &mut tier.policy {
+                least.started(ix, local.in_flight);
+            }
+        }
+    }
+
+    /// Says that an exchange ended. `latency` is the time to the first byte of the answer.
+    pub fn finished(
+        &mut self,
+        ix: usize,
+        outcome: Outcome,
+        latency: Duration,
+        now: Duration,
+    ) -> Option<Transition> {
+        let local = &mut self.locals[ix];
+        debug_assert!(local.in_flight > 0, "finished without started");
+        local.in_flight = local.in_flight.saturating_sub(1);
+        for tier in &mut self.view.tiers {
+            if let Policy::Least(least) = &mut tier.policy {
+                least.finished(ix, local.in_flight);
+            }
+        }
+        match outcome {
+            Outcome::Success => {
+                local.latency.observe(latency, nanos(now));
+                local.unshared += 1;
+                let failing = self.group.servers[ix]
+                    .state
+                    .failures
+                    .load(Ordering::Relaxed)
+                    != 0;
+                if failing || local.unshared >= BATCH {
+                    self.share(ix, now);
+                }
+                None
+            }
+            Outcome::Failure => {
+                local.latency.observe(latency.max(FAILURE), nanos(now));
+                let successes = std::mem::take(&mut local.unshared);
+                self.group.record_failure(ix, u64::from(successes), now)
+            }
+            Outcome::Abandoned => None,
+        }
+    }
+
+    fn share(&mut self, ix: usize, now: Duration) {
+        let count = std::mem::take(&mut self.locals[ix].unshared);
+        self.group.record_successes(ix, u64::from(count), now);
+    }
+
+    fn refresh(&mut self, now: Duration) {
+        let generation = self.group.shared.generation();
+        if generation == self.generation && self.view.good_until.is_none_or(|until| now < until) {
+            return;
+        }
+        // Read before the servers are looked at: a change in between only makes it look again.
+        self.generation = generation;
+        let in_flight: Vec<u32> = self.locals.iter().map(|local| local.in_flight).collect();
+        self.view = View::new(&self.group, &in_flight, &mut self.rng, now);
+    }
+
+    fn sticky(&self, want: &Want<'_>, now: Duration) -> Option<usize> {
+        let ix = self.group.sticky.as_ref()?.find(want.sticky?)?;
+        let server = &self.group.servers[ix];
+        (server.is_available(now) && !server.is_full() && !want.tried.contains(&ix)).then_some(ix)
+    }
+
+    fn choose(&mut self, key: u64, tried: &[usize], now: Duration) -> Option<usize> {
+        let Self {
+            group,
+            rng,
+            locals,
+            view,
+            ..
+        } = self;
+        let desk = Desk {
+            group,
+            locals,
+            tried,
+            key,
+            now: nanos(now),
+        };
+        view.tiers
+            .iter_mut()
+            .find_map(|tier| match tier.members[..] {
+                [] => None,
+                [only] => Some(only.ix as usize).filter(|ix| desk.is_open(*ix)),
+                _ => desk.propose(tier, rng).or_else(|| desk.scan(tier, rng)),
+            })
+    }
+}
+
+/// What one choice looks at.
+struct Desk<'a> {
+    group: &'a Group,
+    locals: &'a [Local],
+    tried: &'a [usize],
+    key: u64,
+    now: u64,
+}
+
+impl Desk<'_> {
+    fn is_open(&self, ix: usize) -> bool {
+        let full = self.locals[ix].limited && self.group.servers[ix].is_full();
+        !full && !self.tried.contains(&ix)
+    }
+
+    /// A few proposals of the policy: nearly always the first is open.
+    fn propose(&self, tier: &mut Tier, rng: &mut Rng) -> Option<usize> {
+        for attempt in 0..ATTEMPTS {
+            let ix = match &mut tier.policy {
+                Policy::Smooth(smooth) => Some(smooth.next()),
+                Policy::Draw(draw) => Some(draw.draw(rng)),
+                Policy::Least(least) => Some(least.best()),
+                Policy::Peak(draw) => Some(self.cheaper(draw.draw_two(rng))),
+                Policy::Hash { table, steps } => self.group.tables[*table]
+                    .as_ref()
+                    .map(|maglev| maglev.candidate(self.key, attempt))
+                    .filter(|ix| takes_key(steps[*ix], self.key)),
+            };
+            if let Some(ix) = ix.filter(|ix| self.is_open(*ix)) {
+                return Some(ix);
+            }
+        }
+        None
+    }
+
+    /// All members, when most are full or tried.
+    fn scan(&self, tier: &Tier, rng: &mut Rng) -> Option<usize> {
+        let start = rng.below(tier.members.len());
+        let turned = tier.members[start..].iter().chain(&tier.members[..start]);
+        let mut open = turned
+            .map(|member| member.ix as usize)
+            .filter(|ix| self.is_open(*ix));
+        match &tier.policy {
+            Policy::Least(least) => open.min_by_key(|ix| least.rank(*ix)),
+            // The highest random weight: even and the same on all workers, like the table.
+            Policy::Hash { .. } => open.max_by_key(|ix| mix(self.key ^ self.group.identities[*ix])),
+            _ => open.next(),
+        }
+    }
+
+    /// The cheaper of two; the first, which was drawn by weight, if they cost the same or the second is not open.
+    fn cheaper(&self, (first, second): (usize, usize)) -> usize {
+        let cost = |ix: usize| {
+            let local = &self.locals[ix];
+            if self.is_open(ix) {
+                local.latency.cost(local.in_flight, local.weight, self.now)
+            } else {
+                f32::INFINITY
+            }
+        };
+        if cost(second) < cost(first) {
+            second
+        } else {
+            first
+        }
+    }
+}
+
+fn nanos(at: Duration) -> u64 {
+    at.as_nanos() as u64
+}
