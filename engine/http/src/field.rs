@@ -1,0 +1,141 @@
+//! Spans, fields, and the table of a head's fields.
+
+use crate::name::Name;
+use crate::syntax::list_members;
+use std::ops::Deref;
+
+/// A view into the bytes that a head was parsed from: an offset and a length, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Number of bytes.
+    pub len: u32,
+}
+
+impl Span {
+    /// A span from `start` up to, not including, `end`.
+    ///
+    /// Heads are bounded far below 4 GiB, so offsets fit 32 bits.
+    #[inline]
+    pub(crate) const fn between(start: usize, end: usize) -> Span {
+        debug_assert!(start <= end && end <= u32::MAX as usize);
+        Span {
+            start: start as u32,
+            len: (end - start) as u32,
+        }
+    }
+
+    /// Offset just past the last byte.
+    #[inline]
+    pub const fn end(self) -> usize {
+        self.start as usize + self.len as usize
+    }
+
+    /// The bytes that the span stands for.
+    ///
+    /// # Panics
+    /// If `buf` is shorter than the buffer that was parsed.
+    #[inline]
+    pub fn of(self, buf: &[u8]) -> &[u8] {
+        &buf[self.start as usize..self.end()]
+    }
+
+    /// True if it covers no byte.
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// One field line of a head or trailer section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The id of the name, if it is one that we know.
+    pub id: Name,
+    /// The name as it was sent.
+    pub name: Span,
+    /// The value without white space around it.
+    pub value: Span,
+}
+
+/// The fields of a head, in the order in which they came. Dereferences to a slice of [`Field`].
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    list: Vec<Field>,
+    connection_names_fields: bool,
+}
+
+impl Fields {
+    /// Value of the first field with this id. For [`Name::Other`] use [`Fields::find`].
+    #[inline]
+    pub fn get<'b>(&self, buf: &'b [u8], id: Name) -> Option<&'b [u8]> {
+        let field = self.list.iter().find(|field| field.id == id)?;
+        Some(field.value.of(buf))
+    }
+
+    /// Values of all fields with this id, in order.
+    #[inline]
+    pub fn get_all<'b>(
+        &self,
+        buf: &'b [u8],
+        id: Name,
+    ) -> impl DoubleEndedIterator<Item = &'b [u8]> + use<'_, 'b> {
+        self.list
+            .iter()
+            .filter(move |field| field.id == id)
+            .map(move |field| field.value.of(buf))
+    }
+
+    /// Value of the first field of any name, compared without regard to case.
+    pub fn find<'b>(&self, buf: &'b [u8], name: &[u8]) -> Option<&'b [u8]> {
+        let field = self.list.iter().find(|field| {
+            field.name.len as usize == name.len() && field.name.of(buf).eq_ignore_ascii_case(name)
+        })?;
+        Some(field.value.of(buf))
+    }
+
+    /// True if a Connection field names this field, so that it must not be forwarded (RFC 9110 section 7.6.1).
+    ///
+    /// Fields that frame, route or authorise are never taken away like this ([`Name::is_kept`]).
+    #[inline]
+    pub fn is_connection_named(&self, buf: &[u8], field: &Field) -> bool {
+        self.connection_names_fields
+            && !field.id.is_kept()
+            && self
+                .get_all(buf, Name::Connection)
+                .flat_map(list_members)
+                .any(|member| member.eq_ignore_ascii_case(field.name.of(buf)))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.connection_names_fields = false;
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, field: Field) {
+        self.list.push(field);
+    }
+
+    pub(crate) fn note_connection_names(&mut self) {
+        self.connection_names_fields = true;
+    }
+}
+
+impl Deref for Fields {
+    type Target = [Field];
+
+    #[inline]
+    fn deref(&self) -> &[Field] {
+        &self.list
+    }
+}
+
+impl<'a> IntoIterator for &'a Fields {
+    type Item = &'a Field;
+    type IntoIter = std::slice::Iter<'a, Field>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}

@@ -1,0 +1,189 @@
+//! Ids of the field names that a balancer looks at, found in one table look-up.
+
+macro_rules! names {
+    ($($id:ident $text:literal $class:ident;)*) => {
+        /// The id of a field name; [`Name::Other`] for any that we have no business with.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Name {
+            $(#[doc = concat!("`", $text, "`")] $id,)*
+            /// Any other field.
+            Other,
+        }
+
+        const TEXTS: &[&str] = &[$($text,)* ""];
+        const CLASSES: &[Class] = &[$(Class::$class,)* Class::Plain];
+        const KNOWN: &[Name] = &[$(Name::$id,)*];
+    };
+}
+
+/// What a proxy may do with a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Forwarded unless Connection names it.
+    Plain,
+    /// Meant for all recipients, or needed to route, frame or authorise: Connection can't take it away.
+    Kept,
+    /// For this connection only.
+    Hop,
+}
+
+names! {
+    Host "Host" Kept;
+    Connection "Connection" Hop;
+    KeepAlive "Keep-Alive" Hop;
+    ProxyConnection "Proxy-Connection" Hop;
+    ProxyAuthenticate "Proxy-Authenticate" Hop;
+    ProxyAuthorization "Proxy-Authorization" Hop;
+    Te "TE" Hop;
+    TransferEncoding "Transfer-Encoding" Hop;
+    Upgrade "Upgrade" Hop;
+    Http2Settings "HTTP2-Settings" Hop;
+    Trailer "Trailer" Plain;
+    ContentLength "Content-Length" Kept;
+    ContentType "Content-Type" Kept;
+    ContentEncoding "Content-Encoding" Kept;
+    ContentRange "Content-Range" Kept;
+    Expect "Expect" Kept;
+    MaxForwards "Max-Forwards" Kept;
+    Authorization "Authorization" Kept;
+    WwwAuthenticate "WWW-Authenticate" Kept;
+    Cookie "Cookie" Kept;
+    SetCookie "Set-Cookie" Kept;
+    CacheControl "Cache-Control" Kept;
+    Vary "Vary" Kept;
+    Age "Age" Kept;
+    Date "Date" Kept;
+    ETag "ETag" Kept;
+    Expires "Expires" Kept;
+    LastModified "Last-Modified" Kept;
+    Location "Location" Kept;
+    RetryAfter "Retry-After" Kept;
+    Server "Server" Plain;
+    ServerTiming "Server-Timing" Plain;
+    Via "Via" Kept;
+    Forwarded "Forwarded" Kept;
+    XForwardedFor "X-Forwarded-For" Kept;
+    XForwardedProto "X-Forwarded-Proto" Kept;
+    XForwardedHost "X-Forwarded-Host" Kept;
+    XForwardedPort "X-Forwarded-Port" Kept;
+    XRealIp "X-Real-IP" Kept;
+    XRequestId "X-Request-ID" Kept;
+    XBackendServer "X-Backend-Server" Plain;
+    Accept "Accept" Plain;
+    AcceptEncoding "Accept-Encoding" Plain;
+    AcceptLanguage "Accept-Language" Plain;
+    Origin "Origin" Plain;
+    Pragma "Pragma" Plain;
+    Range "Range" Kept;
+    Referer "Referer" Plain;
+    UserAgent "User-Agent" Plain;
+    IfMatch "If-Match" Kept;
+    IfNoneMatch "If-None-Match" Kept;
+    IfModifiedSince "If-Modified-Since" Kept;
+    IfUnmodifiedSince "If-Unmodified-Since" Kept;
+    IfRange "If-Range" Kept;
+}
+
+impl Name {
+    /// The id of a name as it came off the wire, in any case.
+    #[inline]
+    pub fn of(text: &[u8]) -> Name {
+        let (Some(first), Some(last)) = (text.first(), text.last()) else {
+            return Name::Other;
+        };
+        let name = TABLE[slot(
+            text.len(),
+            *first,
+            *last,
+            text[text.len().saturating_sub(2)],
+        )];
+        if name.as_str().as_bytes().eq_ignore_ascii_case(text) {
+            name
+        } else {
+            Name::Other
+        }
+    }
+
+    /// The name in its usual spelling; empty for [`Name::Other`].
+    #[inline]
+    pub const fn as_str(self) -> &'static str {
+        TEXTS[self as usize]
+    }
+
+    /// True for fields that concern one connection only and are never forwarded (RFC 9110 section 7.6.1;
+    /// proxy authentication is between the client and its own proxy).
+    #[inline]
+    pub const fn is_hop_by_hop(self) -> bool {
+        matches!(CLASSES[self as usize], Class::Hop)
+    }
+
+    /// True for fields that an entry in Connection can't have removed: those that frame, route, authorise or are
+    /// meant for all recipients. Without this rule `Connection: authorization` would strip it on our hop.
+    #[inline]
+    pub const fn is_kept(self) -> bool {
+        matches!(CLASSES[self as usize], Class::Kept)
+    }
+}
+
+const SLOTS: usize = 256;
+const TABLE: [Name; SLOTS] = build();
+
+/// Where a name's id lies. The factors were found by trial; `build` proves that no two names share a slot.
+const fn slot(len: usize, first: u8, last: u8, before: u8) -> usize {
+    let (first, last, before) = (first | 0x20, last | 0x20, before | 0x20);
+    (len * 191 + first as usize * 138 + last as usize * 81 + before as usize * 99) % SLOTS
+}
+
+const fn build() -> [Name; SLOTS] {
+    let mut table = [Name::Other; SLOTS];
+    let mut index = 0;
+    while index < KNOWN.len() {
+        let text = TEXTS[index].as_bytes();
+        let at = slot(
+            text.len(),
+            text[0],
+            text[text.len() - 1],
+            text[text.len() - 2],
+        );
+        assert!(
+            matches!(table[at], Name::Other),
+            "two names share a slot: change the factors"
+        );
+        table[at] = KNOWN[index];
+        index += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_found_in_any_case() {
+        for name in KNOWN {
+            let text = name.as_str();
+            assert_eq!(Name::of(text.as_bytes()), *name);
+            assert_eq!(Name::of(text.to_lowercase().as_bytes()), *name);
+            assert_eq!(Name::of(text.to_uppercase().as_bytes()), *name);
+            assert_eq!(Name::of(format!("{text}x").as_bytes()), Name::Other);
+            assert_eq!(Name::of(&text.as_bytes()[1..]), Name::Other);
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_other() {
+        for text in ["", "x", "hosts", "h\u{f}st", "content_length", "x-custom"] {
+            assert_eq!(Name::of(text.as_bytes()), Name::Other, "{text}");
+        }
+    }
+
+    #[test]
+    fn classes() {
+        assert!(Name::TransferEncoding.is_hop_by_hop());
+        assert!(!Name::ContentLength.is_hop_by_hop());
+        assert!(Name::Host.is_kept());
+        assert!(!Name::Other.is_kept());
+    }
+}
