@@ -1,1 +1,18 @@
 //! Single-writer counters, histograms, access-log records and their text forms.
+//!
+//! A worker writes its own blocks with plain loads and stores; a scrape sums the blocks of all workers. Nothing here
+//! reads a clock, opens a file or starts a thread.
+
+mod counter;
+mod histogram;
+mod log;
+mod registry;
+mod scrape;
+mod stats;
+
+pub use counter::{Counter, Gauge};
+pub use histogram::{Histogram, Snapshot};
+pub use log::{LogQueue, Part, Record, Stations, format_combined, format_json};
+pub use registry::Registry;
+pub use scrape::{Extra, Process, ServerState};
+pub use stats::{About, Classes, ControlStats, RouteStats, ServerStats, WorkerStats};

@@ -1,0 +1,12 @@
+//! The access log: what a worker notes about an exchange, the queue that takes it off the worker, and its text forms.
+
+mod combined;
+mod json;
+mod queue;
+mod record;
+mod time;
+
+pub use combined::format_combined;
+pub use json::format_json;
+pub use queue::LogQueue;
+pub use record::{Part, Record, Stations};

@@ -1,0 +1,251 @@
+//! The blocks of numbers that a worker writes and a scrape reads.
+
+use crate::{
+    counter::{Counter, Gauge},
+    histogram::Histogram,
+};
+use ringfence_http::Reason;
+use std::{sync::OnceLock, time::Duration};
+
+/// One worker's own numbers. Only that worker writes them.
+///
+/// Aligned to two cache lines, so that no worker's writes disturb a neighbour's.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct WorkerStats {
+    /// Client connections taken from the listeners, those shed at once included.
+    pub connections_accepted: Counter,
+    /// Client connections open now.
+    pub connections_active: Gauge,
+    /// Client connections closed unserved because a limit was reached (descriptors, memory, `max_connections`).
+    pub connections_shed: Counter,
+    /// Requests whose head was read whole.
+    pub requests: Counter,
+    /// Requests between the end of their head and the end of their response.
+    pub requests_in_flight: Gauge,
+    /// Bytes received from clients, heads included.
+    pub bytes_in: Counter,
+    /// Bytes sent to clients, heads included.
+    pub bytes_out: Counter,
+    /// Connections opened to servers.
+    pub upstream_connects: Counter,
+    /// Attempts to connect to a server that failed or timed out.
+    pub upstream_connect_failures: Counter,
+    /// Requests sent on an idle connection of this worker's own pool.
+    pub pool_hits: Counter,
+    /// Requests sent on an idle connection taken from the spill queue between workers.
+    pub pool_spill_hits: Counter,
+    /// Requests that found no idle connection.
+    pub pool_misses: Counter,
+    /// Idle connections to servers in this worker's own pool now.
+    pub pool_idle: Gauge,
+    /// Requests sent again, each time counted.
+    pub retries: Counter,
+    /// Retries that were allowed by everything but the retry budget.
+    pub retries_denied: Counter,
+    /// Requests ended by a panic of ours.
+    pub panics: Counter,
+    /// Access-log records dropped because the queue was full.
+    pub log_dropped: Counter,
+    refusals: Refusals,
+    about: OnceLock<About>,
+}
+
+impl WorkerStats {
+    /// Counts one "no" by its name. Only the owning worker may call this.
+    #[inline]
+    pub fn refused(&self, reason: Reason) {
+        // Every reason has its place in `ALL` (held by a test), so the lookup can't fail.
+        if let Some(counter) = self.refusals.0.get(reason as usize) {
+            counter.inc();
+        }
+    }
+
+    /// How often a reason was given.
+    #[must_use]
+    pub fn refusals(&self, reason: Reason) -> u64 {
+        self.refusals.0.get(reason as usize).map_or(0, Counter::get)
+    }
+
+    /// Says what the worker runs on. The first call counts; later ones change nothing.
+    pub fn describe(&self, about: About) {
+        let _ = self.about.set(about);
+    }
+
+    /// What the worker runs on; none before it has said so.
+    #[must_use]
+    pub fn about(&self) -> Option<&About> {
+        self.about.get()
+    }
+}
+
+/// What a worker runs on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The kernel's id of its thread, by which its CPU time is read.
+    pub thread: u32,
+    /// The CPU that it is pinned to, if it is.
+    pub cpu: Option<usize>,
+    /// The I/O driver that it really got: "io_uring" or "epoll".
+    pub driver: &'static str,
+}
+
+/// One counter for each reason, in the order of `Reason::ALL`.
+#[derive(Debug)]
+struct Refusals(Box<[Counter]>);
+
+impl Default for Refusals {
+    fn default() -> Self {
+        Self(Reason::ALL.iter().map(|_| Counter::new()).collect())
+    }
+}
+
+/// Responses by the first digit of their status.
+#[derive(Debug, Default)]
+pub struct Classes([Counter; Classes::NAMES.len()]);
+
+impl Classes {
+    /// The classes' names, in order: "1xx" to "5xx".
+    pub const NAMES: [&'static str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+    /// Counts one status; one outside 100 to 599 counts as 5xx. Only the owning worker may call this.
+    #[inline]
+    pub fn record(&self, status: u16) {
+        let ix = match status {
+            100..=599 => usize::from(status / 100) - 1,
+            _ => Self::NAMES.len() - 1,
+        };
+        self.0[ix].inc();
+    }
+
+    /// The counts, in the order of [`Classes::NAMES`].
+    #[must_use]
+    pub fn get(&self) -> [u64; Self::NAMES.len()] {
+        std::array::from_fn(|ix| self.0[ix].get())
+    }
+
+    fn absorb(&self, other: &Self) {
+        for (mine, theirs) in self.0.iter().zip(&other.0) {
+            mine.add(theirs.get());
+        }
+    }
+}
+
+/// One worker's numbers about one route.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct RouteStats {
+    /// Final responses by status class.
+    pub responses: Classes,
+    /// From the end of the request's head to the end of the response.
+    pub duration: Histogram,
+}
+
+impl RouteStats {
+    /// Counts one finished exchange. Only the owning worker may call this.
+    #[inline]
+    pub fn record(&self, status: u16, duration: Duration) {
+        self.responses.record(status);
+        self.duration.record(duration);
+    }
+
+    pub(crate) fn absorb(&self, other: &Self) {
+        self.responses.absorb(&other.responses);
+        self.duration.absorb(&other.duration);
+    }
+}
+
+/// One worker's numbers about one server of an upstream.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ServerStats {
+    /// Final responses that the server gave, by status class.
+    pub responses: Classes,
+    /// Attempts that ended without a whole response: connect failures, resets, time-outs, malformed answers.
+    pub failures: Counter,
+    /// From the start of the attempt to the response's head.
+    pub latency: Histogram,
+    /// Attempts under way now.
+    pub active: Gauge,
+}
+
+impl ServerStats {
+    /// Counts one answer. Only the owning worker may call this.
+    #[inline]
+    pub fn record(&self, status: u16, latency: Duration) {
+        self.responses.record(status);
+        self.latency.record(latency);
+    }
+
+    pub(crate) fn absorb(&self, other: &Self) {
+        self.responses.absorb(&other.responses);
+        self.failures.add(other.failures.get());
+        self.latency.absorb(&other.latency);
+    }
+}
+
+/// The control thread's own numbers. Only that thread writes them.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct ControlStats {
+    /// Active checks that passed.
+    pub checks_passed: Counter,
+    /// Active checks that failed.
+    pub checks_failed: Counter,
+    /// Times that a server went from up to down or back by its checks.
+    pub check_transitions: Counter,
+    /// Names resolved.
+    pub resolutions: Counter,
+    /// Names that could not be resolved; the old addresses stay in use.
+    pub resolution_failures: Counter,
+    /// Access-log lines written.
+    pub log_written: Counter,
+    /// Attempts to write the access log that failed; the lines are kept and tried again.
+    pub log_write_errors: Counter,
+    /// Access-log lines given up because the log could not be written for too long.
+    pub log_lost: Counter,
+    /// Reloads that took over.
+    pub reloads: Counter,
+    /// Reloads that were refused; the old plan stays.
+    pub reload_failures: Counter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_counter() {
+        let stats = WorkerStats::default();
+        for (ix, &reason) in Reason::ALL.iter().enumerate() {
+            assert_eq!(reason as usize, ix, "{}", reason.word());
+            stats.refused(reason);
+            assert_eq!(stats.refusals(reason), 1, "{}", reason.word());
+        }
+    }
+
+    #[test]
+    fn statuses_fall_in_their_class() {
+        let classes = Classes::default();
+        for status in [101, 200, 204, 304, 404, 499, 500, 0, 999] {
+            classes.record(status);
+        }
+        assert_eq!(classes.get(), [1, 2, 1, 2, 3]);
+    }
+
+    #[test]
+    fn the_first_description_counts() {
+        let stats = WorkerStats::default();
+        let about = About {
+            thread: 7,
+            cpu: Some(0),
+            driver: "epoll",
+        };
+        stats.describe(about.clone());
+        stats.describe(About {
+            thread: 8,
+            ..about.clone()
+        });
+        assert_eq!(stats.about(), Some(&about));
+    }
+}
