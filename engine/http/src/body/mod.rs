@@ -45,23 +45,32 @@ impl BodyDecoder {
     /// decoder refuses everything after. For a response use [`Fault::from_upstream`].
     #[inline]
     pub fn decode(&mut self, input: &mut [u8]) -> Result<Decoded, Fault> {
-        match &mut self.0 {
-            Kind::Length(left) => {
-                let len = usize::try_from(*left).map_or(input.len(), |left| left.min(input.len()));
-                *left -= len as u64;
-                Ok(Decoded {
-                    data: 0..len,
-                    consumed: len,
-                    done: *left == 0,
-                })
-            }
-            Kind::Chunked(chunked) => Ok(chunked.decode(input)?),
-            Kind::UntilClose { closed } => Ok(Decoded {
-                data: 0..input.len(),
-                consumed: input.len(),
-                done: *closed,
-            }),
+        if let Kind::Chunked(chunked) = &mut self.0 {
+            return Ok(chunked.decode(input)?);
         }
+        Ok(self
+            .decode_plain(input.len())
+            .expect("what is not chunked is plain"))
+    }
+
+    /// As [`BodyDecoder::decode`] for the next `len` bytes of a body that is not chunked: its bytes are data as they
+    /// stand, so they are neither needed nor changed. `None` for a chunked one.
+    #[inline]
+    pub fn decode_plain(&mut self, len: usize) -> Option<Decoded> {
+        let (len, done) = match &mut self.0 {
+            Kind::Length(left) => {
+                let len = usize::try_from(*left).map_or(len, |left| left.min(len));
+                *left -= len as u64;
+                (len, *left == 0)
+            }
+            Kind::UntilClose { closed } => (len, *closed),
+            Kind::Chunked(_) => return None,
+        };
+        Some(Decoded {
+            data: 0..len,
+            consumed: len,
+            done,
+        })
     }
 
     /// The peer has closed: says whether the body is complete. It ends a body that is delimited so.
