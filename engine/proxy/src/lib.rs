@@ -1,1 +1,38 @@
-//! The request path: connections, stations and upstream pools.
+//! The request path.
+//!
+//! A [`work`]er owns everything that one core needs. Each client connection is one task
+//! (`conn`), each request on it one exchange, and `exchange::walk` is the one place that
+//! moves an exchange from station to station. One file a station:
+//!
+//! `Accept → Head → Screen → Route → Dial → Ask → Answer → Relay → Finish`, and the side door
+//! `Refuse`, where every response that we invent ourselves is made.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `house` | all that cores share, and the orders that the control side posts |
+//! | `worker` | one core: its listeners, connections, drain |
+//! | `epoch` | what a worker derived from one adopted plan |
+//! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
+//! | `pool` | idle upstream connections of one core, and the spill between cores |
+//! | `stations` | the request path |
+
+mod body;
+mod conn;
+mod date;
+mod edits;
+mod epoch;
+mod exchange;
+mod forwarding;
+mod house;
+mod journal;
+mod lane;
+mod pace;
+mod pool;
+mod request_id;
+mod retry;
+mod stations;
+mod upload;
+mod worker;
+
+pub use house::{Adoption, House, Order, WorkerSeed};
+pub use worker::work;

@@ -1,0 +1,204 @@
+//! A message's body on its way through: decoded from one framing, written in another.
+
+use ringfence_http::{BodyDecoder, Fault, Framing, HeadWriter, Reason, Trailers, chunk_header};
+use ringfence_io::{Lease, Outgoing, Payload, Scratch};
+
+/// What a receive asks for where the framing does not tell how much is to come, in bytes.
+const UNKNOWN: usize = 16 << 10;
+
+/// How a body is delimited on the way out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Coding {
+    /// As it is: a length was announced, or the end of the connection ends it.
+    Plain,
+    /// In chunks (RFC 9112 section 7.1).
+    Chunked,
+}
+
+/// A body that is being received.
+pub(crate) struct Body {
+    decoder: BodyDecoder,
+    received: u64,
+    limit: u64,
+    kept: Kept,
+}
+
+/// Decoded bytes that are kept so that the request can be sent again. They are copied: a
+/// small piece must not pin a large receive buffer.
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    limit: usize,
+    trailers: Option<Trailers>,
+    overflowed: bool,
+}
+
+/// One run of body bytes.
+pub(crate) struct Piece {
+    pub(crate) data: Lease,
+    /// Nothing follows.
+    pub(crate) done: bool,
+    pub(crate) trailers: Option<Trailers>,
+}
+
+/// The body bytes that arrived together with the head.
+#[derive(Default)]
+pub(crate) struct Prefix {
+    pub(crate) data: Option<Lease>,
+    pub(crate) done: bool,
+    pub(crate) trailers: Option<Trailers>,
+}
+
+impl Body {
+    /// A body of at most `limit` bytes.
+    pub(crate) fn new(framing: Framing, limit: u64) -> Self {
+        Self {
+            decoder: BodyDecoder::new(framing),
+            received: 0,
+            limit,
+            kept: Kept::default(),
+        }
+    }
+
+    /// From now on keeps up to `limit` decoded bytes.
+    pub(crate) fn keep_up_to(&mut self, limit: usize) {
+        self.kept.limit = limit;
+    }
+
+    /// Takes from `pending` what belongs to this body.
+    pub(crate) fn decode(&mut self, pending: &mut Lease) -> Result<Piece, Fault> {
+        // Only chunks are taken apart in place; other bodies need no buffer of their own.
+        let decoded = match self.decoder.decode_plain(pending.len()) {
+            Some(decoded) => decoded,
+            None => self.decoder.decode(pending.make_mut())?,
+        };
+        let mut data = pending.split_to(decoded.consumed);
+        data.truncate(decoded.data.end);
+        data.advance(decoded.data.start);
+        self.received += data.len() as u64;
+        if self.received > self.limit {
+            return Err(Reason::BodyTooLarge.into());
+        }
+        Ok(Piece {
+            data,
+            done: decoded.done,
+            trailers: self.decoder.trailers(),
+        })
+    }
+
+    /// Keeps a piece that is about to be sent, as far as the limit allows.
+    pub(crate) fn keep(&mut self, piece: &Piece) {
+        self.kept.overflowed |= self.kept.bytes.len() + piece.data.len() > self.kept.limit;
+        if self.kept.overflowed {
+            self.kept.bytes = Vec::new();
+        } else {
+            self.kept.bytes.extend_from_slice(&piece.data);
+            self.kept.trailers.clone_from(&piece.trailers);
+        }
+    }
+
+    /// True while all that was taken since [`Self::keep_up_to`] is still there to be sent again.
+    pub(crate) fn is_kept(&self) -> bool {
+        !self.kept.overflowed
+    }
+
+    /// What was kept, as one piece.
+    pub(crate) fn kept(&self) -> Piece {
+        Piece {
+            data: Lease::copy_from(&self.kept.bytes),
+            done: self.is_done(),
+            trailers: self.kept.trailers.clone(),
+        }
+    }
+
+    /// Tells the body that its connection has ended: an error where bytes were owed.
+    pub(crate) fn end(&mut self) -> Result<(), Fault> {
+        self.decoder.eof()
+    }
+
+    /// True when the whole body has been taken.
+    pub(crate) fn is_done(&self) -> bool {
+        self.decoder.is_done()
+    }
+
+    /// How many bytes the next receive may bring, as far as the framing tells; never 0.
+    pub(crate) fn expected(&self) -> usize {
+        match self.decoder.known_left() {
+            0 => UNKNOWN,
+            left => usize::try_from(left).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// Body bytes taken so far, without framing.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+}
+
+/// Puts a piece behind what `head` already holds, framed for the way out.
+pub(crate) fn frame(
+    mut head: Scratch,
+    data: Lease,
+    done: bool,
+    trailers: Option<&Trailers>,
+    coding: Coding,
+) -> Outgoing {
+    if coding == Coding::Plain {
+        return Outgoing {
+            head,
+            body: payload(data),
+            tail: b"",
+        };
+    }
+    let trailers = trailers.filter(|_| done);
+    if data.is_empty() {
+        match (done, trailers) {
+            (false, _) => {}
+            (true, None) => head.extend_from_slice(b"0\r\n\r\n"),
+            (true, Some(trailers)) => write_trailers(&mut head, trailers),
+        }
+        return Outgoing {
+            head,
+            body: Payload::None,
+            tail: b"",
+        };
+    }
+    chunk_header(&mut head, data.len());
+    if let Some(trailers) = trailers {
+        // Rare enough to copy: one send carries the last chunk and the trailer section.
+        head.extend_from_slice(&data);
+        head.extend_from_slice(b"\r\n");
+        write_trailers(&mut head, trailers);
+        return Outgoing {
+            head,
+            body: Payload::None,
+            tail: b"",
+        };
+    }
+    let tail: &'static [u8] = if done { b"\r\n0\r\n\r\n" } else { b"\r\n" };
+    Outgoing {
+        head,
+        body: payload(data),
+        tail,
+    }
+}
+
+fn payload(data: Lease) -> Payload {
+    if data.is_empty() {
+        Payload::None
+    } else {
+        Payload::Lease(data)
+    }
+}
+
+fn write_trailers(out: &mut Vec<u8>, trailers: &Trailers) {
+    out.extend_from_slice(b"0\r\n");
+    let mut writer = HeadWriter::new(out);
+    for field in &trailers.fields {
+        writer.field(
+            field.name.of(&trailers.bytes),
+            field.value.of(&trailers.bytes),
+        );
+    }
+    writer.end();
+}

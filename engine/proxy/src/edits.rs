@@ -1,0 +1,224 @@
+//! The heads that we send on: what is copied, what is dropped, what is added.
+
+use ringfence_config::{HeaderEdits, SameSite, Sticky};
+use ringfence_http::{Fields, Framing, HeadWriter, Method, Name, Version};
+use ringfence_io::Lease;
+
+use crate::body::Coding;
+use crate::exchange::{Call, Exchange};
+use crate::forwarding;
+
+/// Writes the head of the request to the server (RFC 9110 section 7.6).
+pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
+    let head = &ex.heads.request;
+    let bytes = &*ex.bytes;
+    let edits = &ex.route().request_headers;
+    let mut writer = HeadWriter::new(out);
+    let query = head.query.map(|query| query.of(bytes));
+    writer.request_line(head.method_text.of(bytes), ex.forwarded_path(), query);
+    if !replaces(edits, b"host") {
+        let host = ex.lane().group.upstream.host.as_deref();
+        writer.field(
+            b"Host",
+            host.map_or(head.authority.of(bytes), str::as_bytes),
+        );
+    }
+    for field in &*head.fields {
+        let name = field.name.of(bytes);
+        let dropped = is_ours(ex, field.id)
+            || field.id.is_hop_by_hop()
+            || head.fields.is_connection_named(bytes, field)
+            || takes_away(edits, name);
+        if !dropped {
+            writer.field(name, field.value.of(bytes));
+        }
+    }
+    forwarding::write(ex, &mut writer);
+    write_framing(&mut writer, head.framing);
+    append(&mut writer, edits);
+    writer.end();
+}
+
+/// Writes the head of the server's response to the client.
+pub(crate) fn write_response(
+    ex: &Exchange<'_>,
+    call: &Call,
+    coding: Coding,
+    keep: bool,
+    out: &mut Vec<u8>,
+) {
+    let head = &ex.heads.response;
+    let bytes = &*call.head;
+    let edits = &ex.route().response_headers;
+    let mut writer = HeadWriter::new(out);
+    writer.status_line(head.status);
+    let mut dated = false;
+    for field in &*head.fields {
+        let name = field.name.of(bytes);
+        dated |= field.id == Name::Date;
+        // A 204 has no length (RFC 9110 section 8.6); HEAD and 304 keep that of the body they stand for.
+        let framing = field.id == Name::ContentLength
+            && (head.framing != Framing::None || head.status == 204);
+        let exposed = field.id == Name::XBackendServer && ex.epoch.plan.expose.backend_server;
+        let dropped = framing
+            || exposed
+            || field.id.is_hop_by_hop()
+            || head.fields.is_connection_named(bytes, field)
+            || takes_away(edits, name);
+        if !dropped {
+            writer.field(name, field.value.of(bytes));
+        }
+    }
+    if !dated && !takes_away(edits, b"date") {
+        // RFC 9110 section 6.6.1.
+        writer.field(b"Date", ex.conn.worker.date().as_bytes());
+    }
+    if let Some(via) = &ex.epoch.plan.forwarding.via {
+        forwarding::write_via(&mut writer, head.version, via);
+    }
+    match (head.framing, coding) {
+        (Framing::None, _) | (_, Coding::Plain) => {
+            if let Framing::Length(length) = head.framing {
+                writer.content_length(length);
+            }
+        }
+        (_, Coding::Chunked) => writer.chunked(),
+    }
+    write_own(ex, &mut writer);
+    write_persistence(ex, &mut writer, keep);
+    writer.end();
+}
+
+/// What we add to any response on a route: the route's own fields, and those that show how the
+/// request was served.
+pub(crate) fn write_own(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
+    let expose = &ex.epoch.plan.expose;
+    if expose.request_id {
+        writer.field(b"X-Request-ID", ex.request_id());
+    }
+    if let (true, Some(server)) = (expose.backend_server, ex.tally.server) {
+        writer.field(
+            b"X-Backend-Server",
+            ex.lane().group.servers[server].label.as_bytes(),
+        );
+    }
+    if expose.server_timing {
+        write_server_timing(ex, writer);
+    }
+    if let Some(value) = &ex.facts.set_cookie
+        && let Some(sticky) = ex.sticky()
+    {
+        write_cookie(writer, sticky, value);
+    }
+    if ex.facts.route.is_some() {
+        append(writer, &ex.route().response_headers);
+    }
+}
+
+/// Says whether the connection stays, where the version's default is the other way
+/// (RFC 9112 section 9.3).
+pub(crate) fn write_persistence(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>, keep: bool) {
+    if !keep {
+        writer.connection_close();
+    } else if ex.heads.request.version == Version::Http10 {
+        writer.field(b"Connection", b"keep-alive");
+    }
+}
+
+/// Copies the fields that are meant for the other end.
+pub(crate) fn copy_end_to_end(writer: &mut HeadWriter<'_>, fields: &Fields, bytes: &Lease) {
+    for field in &**fields {
+        if !field.id.is_hop_by_hop() && !fields.is_connection_named(bytes, field) {
+            writer.field(field.name.of(bytes), field.value.of(bytes));
+        }
+    }
+}
+
+/// Fields of the request that we write ourselves, or that a head of ours may not repeat.
+fn is_ours(ex: &Exchange<'_>, id: Name) -> bool {
+    match id {
+        Name::Host | Name::ContentLength => true,
+        Name::XRequestId => ex.facts.made_id.is_some() || ex.epoch.plan.forwarding.request_id,
+        Name::MaxForwards => ex.heads.request.method == Method::Options,
+        _ => forwarding::replaces(ex, id),
+    }
+}
+
+fn write_framing(writer: &mut HeadWriter<'_>, framing: Framing) {
+    match framing {
+        Framing::Length(length) => writer.content_length(length),
+        Framing::Chunked => writer.chunked(),
+        Framing::None | Framing::UntilClose => {}
+    }
+}
+
+/// `Server-Timing` (W3C): the stations' times in milliseconds.
+fn write_server_timing(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
+    use std::io::Write as _;
+    let tally = &ex.tally;
+    let mut text = Vec::with_capacity(96);
+    let mut entry = |name: &str, took: std::time::Duration| {
+        let comma = if text.is_empty() { "" } else { ", " };
+        // Writing to a vector cannot fail.
+        let _ = write!(text, "{comma}{name};dur={:.3}", took.as_secs_f64() * 1e3);
+    };
+    if let Some(queued) = tally.queued {
+        entry("queue", queued);
+    }
+    if let (Some(picked), Some(connected)) = (tally.picked, tally.connected) {
+        entry("connect", connected.saturating_sub(picked));
+        if let Some(first_byte) = tally.first_byte {
+            entry("origin", first_byte.saturating_sub(connected));
+        }
+    }
+    entry("total", ringfence_io::now().saturating_sub(tally.began));
+    writer.field(b"Server-Timing", &text);
+}
+
+/// `Set-Cookie` of a sticky upstream (RFC 6265 section 4.1).
+fn write_cookie(writer: &mut HeadWriter<'_>, sticky: &Sticky, value: &str) {
+    let mut text = format!("{}={value}; Path={}", sticky.cookie, sticky.path);
+    if let Some(domain) = &sticky.domain {
+        text.push_str("; Domain=");
+        text.push_str(domain);
+    }
+    if let Some(ttl) = sticky.ttl {
+        text.push_str(&format!("; Max-Age={}", ttl.as_secs()));
+    }
+    for (wanted, attribute) in [
+        (sticky.secure, "; Secure"),
+        (sticky.http_only, "; HttpOnly"),
+    ] {
+        if wanted {
+            text.push_str(attribute);
+        }
+    }
+    text.push_str(match sticky.same_site {
+        SameSite::Strict => "; SameSite=Strict",
+        SameSite::Lax => "; SameSite=Lax",
+        SameSite::None => "; SameSite=None",
+    });
+    writer.field(b"Set-Cookie", text.as_bytes());
+}
+
+fn takes_away(edits: &HeaderEdits, name: &[u8]) -> bool {
+    !edits.is_empty()
+        && (replaces(edits, name)
+            || edits
+                .remove
+                .iter()
+                .any(|gone| gone.as_bytes().eq_ignore_ascii_case(name)))
+}
+
+fn replaces(edits: &HeaderEdits, name: &[u8]) -> bool {
+    edits
+        .set
+        .iter()
+        .any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name))
+}
+
+fn append(writer: &mut HeadWriter<'_>, edits: &HeaderEdits) {
+    for (name, value) in edits.set.iter().chain(&edits.add) {
+        writer.field(name.as_bytes(), value.as_bytes());
+    }
+}

@@ -1,0 +1,150 @@
+//! What one worker derived from one adoption; requests keep the one that they began with.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use ringfence_balance::{Group, ServerId};
+use ringfence_config::{LogFormat, Plan, Upstream, UpstreamId};
+use ringfence_http::HeadLimits;
+use ringfence_telemetry::RouteStats;
+
+use crate::house::{Adoption, House};
+use crate::lane::Lane;
+use crate::pool::Berth;
+
+/// A plan, ready to be served by one worker.
+pub(crate) struct Epoch {
+    pub(crate) adoption: Arc<Adoption>,
+    pub(crate) plan: Arc<Plan>,
+    /// One lane an upstream, by its id.
+    pub(crate) lanes: Vec<Rc<Lane>>,
+    /// One block a route, by its id.
+    pub(crate) routes: Vec<Arc<RouteStats>>,
+    /// For requests that no route took.
+    pub(crate) unrouted: Arc<RouteStats>,
+    pub(crate) head_limits: HeadLimits,
+    /// Client connections that this worker serves at once.
+    pub(crate) most_connections: usize,
+    /// Idle connections that this worker keeps to a server, by upstream.
+    pool_rooms: Vec<usize>,
+    /// The upstream of each server.
+    homes: HashMap<ServerId, UpstreamId>,
+}
+
+/// The name under which metrics show requests that no route took.
+const UNROUTED: &str = "(none)";
+
+impl Epoch {
+    /// Prepares an adoption. Lanes of upstreams that did not change are taken over, so that
+    /// what they know of requests in flight is not forgotten.
+    pub(crate) fn new(
+        adoption: Arc<Adoption>,
+        house: &Arc<House>,
+        worker: usize,
+        previous: Option<&Epoch>,
+    ) -> Rc<Self> {
+        let plan = adoption.plan.clone();
+        let workers = house.posts.len();
+        let lane = |group: &Arc<Group>| {
+            let old = previous.and_then(|epoch| {
+                epoch
+                    .lanes
+                    .iter()
+                    .find(|lane| lane.group.name == group.name)
+            });
+            match old {
+                Some(lane) if Arc::ptr_eq(&lane.group, group) => lane.clone(),
+                old => Rc::new(Lane::new(
+                    group.clone(),
+                    house.clone(),
+                    worker,
+                    old.map(Rc::as_ref),
+                )),
+            }
+        };
+        let lanes = adoption.roster.groups.iter().map(lane).collect();
+        let routes = plan
+            .routes
+            .iter()
+            .map(|route| house.registry.route(worker, &route.name))
+            .collect();
+        let limits = &plan.limits;
+        let head_limits = HeadLimits {
+            max_line: limits.max_line,
+            max_head: limits.max_head,
+            max_fields: limits.max_fields,
+        };
+        let room = |upstream: &Upstream| share(upstream.pool.size, workers, worker);
+        Rc::new(Self {
+            lanes,
+            routes,
+            unrouted: house.registry.route(worker, UNROUTED),
+            head_limits,
+            most_connections: share(plan.workers.max_connections, workers, worker),
+            pool_rooms: plan.upstreams.iter().map(room).collect(),
+            homes: homes(&adoption),
+            plan,
+            adoption,
+        })
+    }
+
+    /// Whether exchanges are logged.
+    pub(crate) fn logs(&self) -> bool {
+        self.plan.access_log.format != LogFormat::Off
+    }
+
+    /// How the pool sees a server; nothing for one that has left the plan.
+    pub(crate) fn berth(&self, server: ServerId) -> Option<Berth<'_>> {
+        let upstream = self.homes.get(&server)?;
+        let policy = &self.plan.upstream(*upstream).pool;
+        Some(Berth {
+            server,
+            spill: self.adoption.spill(server),
+            policy,
+        })
+    }
+
+    /// Idle connections that this worker keeps to each server of an upstream.
+    pub(crate) fn pool_room(&self, upstream: UpstreamId) -> usize {
+        self.pool_rooms[upstream.index()]
+    }
+}
+
+fn homes(adoption: &Adoption) -> HashMap<ServerId, UpstreamId> {
+    let groups = adoption.roster.groups.iter().zip(0..);
+    groups
+        .flat_map(|(group, at)| {
+            group
+                .servers
+                .iter()
+                .map(move |server| (server.id, UpstreamId(at)))
+        })
+        .collect()
+}
+
+/// The part of a process-wide limit that falls to one worker; every worker gets at least one
+/// where there is anything to share.
+pub(crate) fn share(whole: u32, workers: usize, worker: usize) -> usize {
+    let (whole, workers) = (whole as usize, workers.max(1));
+    let part = whole / workers + usize::from(worker < whole % workers);
+    part.max(usize::from(whole > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share;
+
+    #[test]
+    fn shares_add_up_to_the_whole_and_starve_no_worker() {
+        assert_eq!(
+            (0..3).map(|w| share(10, 3, w)).collect::<Vec<_>>(),
+            [4, 3, 3]
+        );
+        assert_eq!(
+            (0..3).map(|w| share(1, 3, w)).collect::<Vec<_>>(),
+            [1, 1, 1]
+        );
+        assert_eq!(share(0, 3, 0), 0);
+    }
+}

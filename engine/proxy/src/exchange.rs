@@ -1,0 +1,270 @@
+//! One request and its response, and the one place that moves it between stations.
+
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use ringfence_config::{Action, Found, Route, RouteId, Sticky, UpstreamId};
+use ringfence_http::{Fault, Framing, Name, Reason};
+use ringfence_io::{Lease, now};
+
+use crate::body::{Body, Prefix};
+use crate::conn::Conn;
+use crate::epoch::Epoch;
+use crate::lane::{Lane, Ticket};
+use crate::pool::Link;
+use crate::request_id::MadeId;
+use crate::stations::{answer, ask, dial, finish, head::Arrival, refuse, relay, route, screen};
+use crate::upload::Upload;
+use crate::worker::{Heads, InFlight};
+
+/// Where an exchange stands.
+pub(crate) enum Station {
+    Screen,
+    Route,
+    Dial,
+    /// The same server again, over a fresh connection.
+    Redial(Ticket),
+    Ask(Call),
+    Answer(Call),
+    Relay(Call),
+    Refuse(Refusal),
+    Finish(Next),
+}
+
+/// What becomes of the client connection after an exchange.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// The next request may come.
+    Keep,
+    /// Nothing is left unread: close.
+    Close,
+    /// The client may still be sending: close so that it can read our response.
+    Linger,
+    /// The response was cut off: close so that the client notices.
+    Abort,
+}
+
+/// A response of our own making.
+pub(crate) enum Refusal {
+    /// Something went wrong, and the reason says what.
+    Fault(Fault),
+    /// The route's redirect or fixed response.
+    Ordered,
+    /// `Max-Forwards` ends the request here.
+    LastHop,
+}
+
+/// An attempt at one server.
+pub(crate) struct Call {
+    pub(crate) ticket: Ticket,
+    pub(crate) link: Link,
+    /// Received from the server and not yet consumed.
+    pub(crate) pending: Lease,
+    /// The bytes of the response's head, once it is there.
+    pub(crate) head: Lease,
+    /// The request's body on its way, where it did not arrive with the head.
+    pub(crate) upload: Option<Upload>,
+}
+
+/// One request on its way.
+pub(crate) struct Exchange<'c> {
+    pub(crate) conn: &'c mut Conn,
+    pub(crate) epoch: Rc<Epoch>,
+    pub(crate) heads: Heads,
+    /// The request head's bytes.
+    pub(crate) bytes: Lease,
+    pub(crate) facts: Facts,
+    /// The part of the body that came with the head, kept to be sent again.
+    pub(crate) prefix: Prefix,
+    /// The rest of the body; `None` once nothing is to come.
+    pub(crate) rest: Option<Rc<RefCell<Body>>>,
+    /// Servers that this request has been sent to, or tried to.
+    pub(crate) tried: Vec<usize>,
+    /// When the whole exchange must be over.
+    pub(crate) expires: Option<Duration>,
+    pub(crate) tally: Tally,
+    _in_flight: InFlight,
+}
+
+/// What the stations found out about the request.
+pub(crate) struct Facts {
+    /// The normalised path, where it differs from the one in the head.
+    pub(crate) normal_path: Option<Vec<u8>>,
+    /// The path that is forwarded, where the route rewrites it.
+    pub(crate) rewritten_path: Option<Vec<u8>>,
+    /// Whose request it is: the peer, or whom a trusted peer names.
+    pub(crate) client: IpAddr,
+    /// The peer's forwarding fields are believed.
+    pub(crate) trusted: bool,
+    /// The request's id, where it did not bring one that is kept.
+    pub(crate) made_id: Option<MadeId>,
+    pub(crate) route: Option<RouteId>,
+    /// The path pattern by which the route was found.
+    pub(crate) found: Option<Found>,
+    /// The value of a sticky cookie to give out.
+    pub(crate) set_cookie: Option<String>,
+    /// The methods of a resource that refused this one, for `Allow`.
+    pub(crate) allow: Option<String>,
+}
+
+/// What the log and the metrics are told at the end. Times are those of [`now`].
+#[derive(Default)]
+pub(crate) struct Tally {
+    /// The first byte of the request was there.
+    pub(crate) began: Duration,
+    /// The request's head was complete.
+    pub(crate) head_done: Duration,
+    /// Time spent in an upstream's queue.
+    pub(crate) queued: Option<Duration>,
+    /// The last server was picked.
+    pub(crate) picked: Option<Duration>,
+    /// A connection to it was there.
+    pub(crate) connected: Option<Duration>,
+    /// The final response's head was there.
+    pub(crate) first_byte: Option<Duration>,
+    pub(crate) status: u16,
+    pub(crate) bytes_in: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) retries: u32,
+    pub(crate) reason: Option<Reason>,
+    /// The server that answered, or the last that was tried.
+    pub(crate) server: Option<usize>,
+    /// Bytes of a final response may have gone to the client.
+    pub(crate) answered: bool,
+}
+
+/// Takes a request through its stations to its end.
+pub(crate) async fn walk(conn: &mut Conn, arrival: Arrival) -> Next {
+    let mut ex = Exchange::new(conn, arrival);
+    let mut at = Station::Screen;
+    loop {
+        at = match at {
+            Station::Screen => screen::pass(&mut ex),
+            Station::Route => route::choose(&mut ex),
+            Station::Dial => dial::open(&mut ex).await,
+            Station::Redial(ticket) => dial::anew(&mut ex, ticket).await,
+            Station::Ask(call) => ask::send(&mut ex, call).await,
+            Station::Answer(call) => answer::receive(&mut ex, call).await,
+            Station::Relay(call) => relay::pass(&mut ex, call).await,
+            Station::Refuse(refusal) => refuse::send(&mut ex, refusal).await,
+            Station::Finish(next) => return finish::close(ex, next),
+        }
+    }
+}
+
+impl<'c> Exchange<'c> {
+    fn new(conn: &'c mut Conn, arrival: Arrival) -> Self {
+        let epoch = conn.worker.epoch();
+        let in_flight = conn.worker.begin_request();
+        let tally = Tally {
+            began: arrival.began,
+            head_done: now(),
+            ..Tally::default()
+        };
+        Self {
+            epoch,
+            heads: arrival.heads,
+            bytes: arrival.bytes,
+            facts: Facts::new(conn.peer),
+            prefix: Prefix::default(),
+            rest: None,
+            tried: Vec::new(),
+            expires: None,
+            tally,
+            _in_flight: in_flight,
+            conn,
+        }
+    }
+
+    /// The path by which the request is routed: the one in the head, or its normal form.
+    pub(crate) fn path(&self) -> &[u8] {
+        match &self.facts.normal_path {
+            Some(path) => path,
+            None => self.heads.request.path_bytes(&self.bytes),
+        }
+    }
+
+    /// The path that the server is asked for.
+    pub(crate) fn forwarded_path(&self) -> &[u8] {
+        match &self.facts.rewritten_path {
+            Some(path) => path,
+            None => self.path(),
+        }
+    }
+
+    /// The route that was chosen; only stations behind Route ask.
+    pub(crate) fn route(&self) -> &Route {
+        self.epoch
+            .plan
+            .route(self.facts.route.expect("the exchange has been routed"))
+    }
+
+    /// The upstream that the route leads to; only stations behind Dial ask.
+    pub(crate) fn upstream(&self) -> UpstreamId {
+        match self.route().action {
+            Action::Upstream(upstream) => upstream,
+            _ => unreachable!("Route leads only requests for an upstream to Dial"),
+        }
+    }
+
+    /// The upstream's lane; only stations behind Dial ask.
+    pub(crate) fn lane(&self) -> &Rc<Lane> {
+        &self.epoch.lanes[self.upstream().index()]
+    }
+
+    /// How the upstream keeps clients with their servers, if it does; only behind Dial.
+    pub(crate) fn sticky(&self) -> Option<&Sticky> {
+        self.lane().group.upstream.sticky.as_ref()
+    }
+
+    /// The id that the request came with, or the one that was made for it; empty where neither is.
+    pub(crate) fn request_id(&self) -> &[u8] {
+        match &self.facts.made_id {
+            Some(id) => id,
+            None => self
+                .heads
+                .request
+                .get(&self.bytes, Name::XRequestId)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The sooner of `at` and the end of the whole exchange, with the reason for which it
+    /// would be missed.
+    pub(crate) fn deadline(&self, at: Duration, reason: Reason) -> (Duration, Reason) {
+        match self.expires {
+            Some(end) if end < at => (end, Reason::RequestTimeout),
+            _ => (at, reason),
+        }
+    }
+
+    /// True when nothing of the request is left to arrive.
+    pub(crate) fn is_fully_received(&self) -> bool {
+        match &self.rest {
+            Some(rest) => rest.borrow().is_done(),
+            None => self.prefix.done || self.heads.request.framing == Framing::None,
+        }
+    }
+
+    pub(crate) fn refuse(&self, reason: Reason) -> Station {
+        Station::Refuse(Refusal::Fault(reason.into()))
+    }
+}
+
+impl Facts {
+    fn new(peer: IpAddr) -> Self {
+        Self {
+            normal_path: None,
+            rewritten_path: None,
+            client: peer,
+            trusted: false,
+            made_id: None,
+            route: None,
+            found: None,
+            set_cookie: None,
+            allow: None,
+        }
+    }
+}

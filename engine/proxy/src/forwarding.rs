@@ -1,0 +1,83 @@
+//! What servers are told about the client, and `Via`.
+
+use ringfence_config::Forwarding;
+use ringfence_http::forwarded::{Client, write_ip};
+use ringfence_http::{HeadWriter, Name, Version};
+
+use crate::exchange::Exchange;
+
+/// How clients speak to us.
+const SCHEME: &[u8] = b"http";
+
+/// True for a field of the request that is not copied, because we write it ourselves or do not
+/// believe the peer that sent it.
+pub(crate) fn replaces(ex: &Exchange<'_>, id: Name) -> bool {
+    let forwarding = &ex.epoch.plan.forwarding;
+    match id {
+        Name::Forwarded => forwarding.forwarded || !ex.facts.trusted,
+        Name::XForwardedFor | Name::XForwardedProto | Name::XForwardedHost | Name::XRealIp => {
+            forwarding.x_forwarded || !ex.facts.trusted
+        }
+        Name::XForwardedPort => !ex.facts.trusted,
+        _ => false,
+    }
+}
+
+/// Writes the forwarding fields, the request id and our entry in `Via`.
+pub(crate) fn write(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
+    let forwarding = &ex.epoch.plan.forwarding;
+    if forwarding.forwarded || forwarding.x_forwarded {
+        write_client(ex, forwarding, writer);
+    }
+    if forwarding.request_id {
+        writer.field(b"X-Request-ID", ex.request_id());
+    }
+    if let Some(via) = &forwarding.via {
+        write_via(writer, ex.heads.request.version, via);
+    }
+}
+
+/// Appends our entry to `Via`, with the version that the message was received in (RFC 9110
+/// section 7.6.3). A line of its own behind the others is the same list.
+pub(crate) fn write_via(writer: &mut HeadWriter<'_>, received: Version, name: &str) {
+    writer.field_name(b"Via");
+    writer.value_part(if received == Version::Http10 {
+        b"1.0 "
+    } else {
+        b"1.1 "
+    });
+    writer.value_part(name.as_bytes());
+    writer.end_field();
+}
+
+fn write_client(ex: &Exchange<'_>, forwarding: &Forwarding, writer: &mut HeadWriter<'_>) {
+    let (head, bytes) = (&ex.heads.request, &*ex.bytes);
+    let host = head.authority.of(bytes);
+    let client = Client {
+        peer: ex.conn.peer,
+        proto: SCHEME,
+        host,
+        trusted: ex.facts.trusted,
+    };
+    if forwarding.forwarded {
+        writer.field_name(b"Forwarded");
+        client.write_forwarded(writer.value_buf(), head.get_all(bytes, Name::Forwarded));
+        writer.end_field();
+    }
+    if forwarding.x_forwarded {
+        writer.field_name(b"X-Forwarded-For");
+        client.write_x_forwarded_for(writer.value_buf(), head.get_all(bytes, Name::XForwardedFor));
+        writer.end_field();
+        writer.field(
+            b"X-Forwarded-Proto",
+            client.x_forwarded_proto(head.get(bytes, Name::XForwardedProto)),
+        );
+        let asked = client.x_forwarded_host(head.get(bytes, Name::XForwardedHost));
+        if !asked.is_empty() {
+            writer.field(b"X-Forwarded-Host", asked);
+        }
+        writer.field_name(b"X-Real-IP");
+        write_ip(writer.value_buf(), ex.facts.client);
+        writer.end_field();
+    }
+}

@@ -1,0 +1,93 @@
+//! All that cores share, and what the control side tells a worker.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_balance::{Roster, ServerId};
+use ringfence_config::Plan;
+use ringfence_io::{ListenSocket, Mailbox, Postbox};
+use ringfence_telemetry::{LogQueue, Registry};
+
+use crate::pool::{Spill, expire};
+
+/// What one worker is started with.
+pub struct WorkerSeed {
+    /// Index of the worker, from 0.
+    pub index: usize,
+    /// The listeners that it serves from the start.
+    pub listeners: Vec<ListenSocket>,
+    /// The plan that it serves from the start.
+    pub adoption: Arc<Adoption>,
+    /// Where the control side and the other workers leave it orders.
+    pub orders: Mailbox<Order>,
+    /// What it shares with the other workers.
+    pub house: Arc<House>,
+}
+
+/// The named list of what cores share besides an [`Adoption`].
+pub struct House {
+    /// Metrics: one single-writer block a worker.
+    pub registry: Arc<Registry>,
+    /// One mailbox a worker, by its index.
+    pub posts: Vec<Postbox<Order>>,
+    /// One queue of access-log records a worker, by its index.
+    pub logs: Vec<Arc<LogQueue>>,
+}
+
+/// An instruction to one worker.
+pub enum Order {
+    /// Serve new requests by this plan; those under way keep the one they began with.
+    Adopt(Arc<Adoption>),
+    /// Accept on one more listener.
+    Listen(ListenSocket),
+    /// Stop accepting on the listener at this address; its connections live on.
+    Unlisten(SocketAddr),
+    /// Stop accepting, let requests finish for at most this long, then return from [`crate::work`].
+    Drain(Duration),
+    /// A connection slot of this server came free on another worker.
+    Wake(ServerId),
+}
+
+/// One plan with the servers that it resolved to; replaced whole by a reload or a name that
+/// resolves anew.
+pub struct Adoption {
+    /// The validated configuration.
+    pub plan: Arc<Plan>,
+    /// The servers of each upstream, with their shared health.
+    pub roster: Arc<Roster>,
+    spills: HashMap<ServerId, Arc<Spill>>,
+}
+
+impl Adoption {
+    /// Joins a plan and its roster, keeping the spilled connections of servers that stay.
+    pub fn new(plan: Arc<Plan>, roster: Arc<Roster>, previous: Option<&Adoption>) -> Arc<Self> {
+        let mut spills = HashMap::new();
+        for server in roster.groups.iter().flat_map(|group| &group.servers) {
+            let kept = previous.and_then(|adoption| adoption.spills.get(&server.id).cloned());
+            spills.insert(server.id, kept.unwrap_or_default());
+        }
+        Arc::new(Self {
+            plan,
+            roster,
+            spills,
+        })
+    }
+
+    /// The queue of idle connections to `server` that any core may take from.
+    pub(crate) fn spill(&self, server: ServerId) -> Option<&Arc<Spill>> {
+        self.spills.get(&server)
+    }
+
+    /// Closes spilled connections that have idled for too long; done by one worker.
+    pub(crate) fn expire_spills(&self, now: Duration) {
+        for group in &self.roster.groups {
+            for server in &group.servers {
+                if let Some(spill) = self.spill(server.id) {
+                    expire(spill, &group.upstream.pool, now);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Whether a request that failed at one server is sent to another.
+
+use std::time::Duration;
+
+use ringfence_config::Retry;
+use ringfence_http::{Fault, Name, Reason};
+use ringfence_io::{now, sleep};
+
+use crate::exchange::{Call, Exchange, Station};
+use crate::upload::Ended;
+
+/// Why an attempt came to nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Cause {
+    /// No connection to the server.
+    Connect(Reason),
+    /// The connection ended before a byte of the response came.
+    Reset,
+    /// It ended within the response's head.
+    BrokenHead,
+    /// The response's head is none that we accept.
+    BadHead(Reason),
+    /// No response in time.
+    Late(Reason),
+    /// The response has a status that the route wants retried.
+    Status(u16),
+}
+
+impl Cause {
+    /// The cause that a malformed response head is.
+    pub(crate) fn of_head(fault: Fault) -> Self {
+        Self::BadHead(fault.from_upstream().reason)
+    }
+
+    /// What the client is told when there is no other attempt.
+    fn reason(self) -> Reason {
+        match self {
+            Self::Connect(reason) | Self::Late(reason) | Self::BadHead(reason) => reason,
+            Self::Reset => Reason::UpstreamReset,
+            Self::BrokenHead | Self::Status(_) => Reason::UpstreamClosed,
+        }
+    }
+
+    fn is_wanted(self, retry: &Retry) -> bool {
+        match self {
+            Self::Connect(_) => retry.connect,
+            Self::Reset => retry.reset,
+            Self::Late(reason) => retry.timeout && reason != Reason::RequestTimeout,
+            Self::Status(status) => retry.statuses.contains(status),
+            Self::BrokenHead | Self::BadHead(_) => false,
+        }
+    }
+
+    /// Nothing of the request can have reached the server.
+    fn is_before_sending(self) -> bool {
+        matches!(self, Self::Connect(_))
+    }
+}
+
+/// Goes on after an attempt that failed: to another server, or to a response of our own.
+pub(crate) fn after(ex: &mut Exchange<'_>, call: Call, cause: Cause) -> Station {
+    let repeatable = is_repeatable(ex, &call);
+    take_back(ex, &call);
+    let Call { ticket, link, .. } = call;
+    if cause == Cause::Reset && link.is_reused() && repeatable {
+        // The server closed an idle connection just as we took it. That says nothing of its
+        // health, and a fresh connection is not the load that the budget is there to prevent.
+        return Station::Redial(ticket);
+    }
+    ticket.failed();
+    next(ex, cause, repeatable)
+}
+
+/// Goes on after a server could not be connected to.
+pub(crate) fn after_connect(ex: &mut Exchange<'_>, reason: Reason) -> Station {
+    next(ex, Cause::Connect(reason), true)
+}
+
+/// Goes on with a final response head: relays it, unless the route wants its status retried
+/// and that is possible.
+pub(crate) async fn unless_repeated(ex: &mut Exchange<'_>, call: Call, status: u16) -> Station {
+    let cause = Cause::Status(status);
+    if !ex.route().retry.statuses.contains(status) {
+        return Station::Relay(call);
+    }
+    let Some(wait) = retry_after(ex, &call) else {
+        return Station::Relay(call);
+    };
+    if !is_permitted(ex, cause, is_repeatable(ex, &call)) {
+        return Station::Relay(call);
+    }
+    take_back(ex, &call);
+    call.ticket.failed();
+    ex.tally.retries += 1;
+    if !wait.is_zero() {
+        sleep(wait).await;
+    }
+    Station::Dial
+}
+
+fn next(ex: &mut Exchange<'_>, cause: Cause, repeatable: bool) -> Station {
+    if is_permitted(ex, cause, repeatable) {
+        ex.tally.retries += 1;
+        return Station::Dial;
+    }
+    ex.refuse(cause.reason())
+}
+
+/// Whether one more attempt is wanted, safe, and within the limits; takes it from the budget.
+fn is_permitted(ex: &Exchange<'_>, cause: Cause, repeatable: bool) -> bool {
+    let retry = &ex.route().retry;
+    let wanted = cause.is_wanted(retry) && ex.tally.retries < retry.attempts;
+    let safe = repeatable || cause.is_before_sending();
+    let in_time = ex.expires.is_none_or(|end| now() < end);
+    if !(wanted && safe && in_time && ex.lane().has_other(&ex.tried)) {
+        return false;
+    }
+    let stats = &ex.conn.worker.stats;
+    if ex.lane().try_retry() {
+        stats.retries.inc();
+        true
+    } else {
+        stats.retries_denied.inc();
+        false
+    }
+}
+
+/// Whether the request could be sent once more (RFC 9110 section 9.2.2) with all of its body.
+fn is_repeatable(ex: &Exchange<'_>, call: &Call) -> bool {
+    let whole = ex.rest.as_ref().is_none_or(|rest| rest.borrow().is_kept());
+    let lost = call
+        .upload
+        .as_ref()
+        .is_some_and(|upload| matches!(upload.ended(), Some(Ended::ClientFault(_))));
+    whole && !lost && ex.heads.request.method.is_idempotent()
+}
+
+/// How long the server asks us to wait before the next attempt; nothing when that is longer
+/// than the route waits, or no number of seconds.
+fn retry_after(ex: &Exchange<'_>, call: &Call) -> Option<Duration> {
+    let Some(value) = ex.heads.response.get(&call.head, Name::RetryAfter) else {
+        return Some(Duration::ZERO);
+    };
+    let seconds: u64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    let wait = Duration::from_secs(seconds);
+    (wait <= ex.route().retry.max_retry_after).then_some(wait)
+}
+
+/// Ends the upload of a failed attempt; what it had not sent stays with the connection.
+fn take_back(ex: &mut Exchange<'_>, call: &Call) {
+    if let Some(upload) = &call.upload {
+        ex.conn.pending = upload.take_leftover();
+    }
+}

@@ -1,0 +1,155 @@
+//! Answer: waits for the head of the server's response, and forwards interim ones.
+
+use std::future::{Future, poll_fn};
+use std::io::{self, ErrorKind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use ringfence_http::{Fault, HeadWriter, Reason, Version};
+use ringfence_io::{Lease, Outgoing, Scratch, Stream, now};
+
+use crate::edits;
+use crate::exchange::{Call, Exchange, Station};
+use crate::retry::{self, Cause};
+use crate::upload::alongside;
+
+/// Interim responses that one request may have; a server that sends more is broken.
+const MAX_INTERIM: u32 = 32;
+
+/// How long a server may think before we look whether the client is still there.
+const LOOK_AFTER: Duration = Duration::from_millis(500);
+
+/// Receives heads up to the final one.
+pub(crate) async fn receive(ex: &mut Exchange<'_>, mut call: Call) -> Station {
+    let first_byte = ex.deadline(
+        now() + ex.route().timeouts.first_byte,
+        Reason::FirstByteTimeout,
+    );
+    let mut interim = 0;
+    loop {
+        let len = match next_head(ex, &mut call, first_byte).await {
+            Ok(len) => len,
+            Err(Trouble::Server(cause)) => return retry::after(ex, call, cause),
+            Err(Trouble::Client(fault)) => return ex.refuse(fault.reason),
+        };
+        let head = call.pending.split_to(len);
+        let status = ex.heads.response.status;
+        if status >= 200 {
+            ex.tally.first_byte = Some(now());
+            ex.tally.status = status;
+            call.head = head;
+            return retry::unless_repeated(ex, call, status).await;
+        }
+        interim += 1;
+        if status == 101 || interim > MAX_INTERIM {
+            return retry::after(ex, call, Cause::BadHead(Reason::BadUpstreamHead));
+        }
+        if forward_interim(ex, &head).await.is_err() {
+            return ex.refuse(Reason::ClientGone);
+        }
+    }
+}
+
+enum Trouble {
+    Server(Cause),
+    Client(Fault),
+}
+
+/// The length of the next response head, which is then parsed in `ex.heads.response`.
+async fn next_head(
+    ex: &mut Exchange<'_>,
+    call: &mut Call,
+    (until, late): (Duration, Reason),
+) -> Result<usize, Trouble> {
+    let method = ex.heads.request.method;
+    loop {
+        if !call.pending.is_empty() {
+            match ex
+                .heads
+                .response
+                .parse(&call.pending, &ex.epoch.head_limits, method)
+            {
+                Ok(Some(len)) => return Ok(len),
+                Ok(None) => {}
+                Err(fault) => return Err(Trouble::Server(Cause::of_head(fault))),
+            }
+        }
+        match wait(ex, call, until).await? {
+            Ok(0) => return Err(Trouble::Server(closed(call))),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::TimedOut => {
+                return Err(Trouble::Server(Cause::Late(late)));
+            }
+            Err(_) => return Err(Trouble::Server(closed(call))),
+        }
+    }
+}
+
+/// A server that breaks off within a head has begun to answer: the request may not be repeated
+/// on the grounds that it was never seen.
+fn closed(call: &Call) -> Cause {
+    if call.pending.is_empty() {
+        Cause::Reset
+    } else {
+        Cause::BrokenHead
+    }
+}
+
+/// Receives from the server until `until`; after a while, watches the client too, so that a
+/// client that has gone frees the server.
+async fn wait(
+    ex: &Exchange<'_>,
+    call: &mut Call,
+    until: Duration,
+) -> Result<io::Result<usize>, Trouble> {
+    let Call {
+        link,
+        pending,
+        upload,
+        ..
+    } = call;
+    let look_at = now() + LOOK_AFTER;
+    if look_at < until {
+        link.stream.set_recv_deadline(Some(look_at));
+        match alongside(upload, link.stream.recv_more(pending))
+            .await
+            .map_err(Trouble::Client)?
+        {
+            Err(error) if error.kind() == ErrorKind::TimedOut => {}
+            received => return Ok(received),
+        }
+    }
+    link.stream.set_recv_deadline(Some(until));
+    let either = unless_gone(&ex.conn.stream, link.stream.recv_more(pending));
+    match alongside(upload, either).await.map_err(Trouble::Client)? {
+        Some(received) => Ok(received),
+        None => Err(Trouble::Client(Reason::ClientGone.into())),
+    }
+}
+
+async fn unless_gone<T>(client: &Stream, work: impl Future<Output = T>) -> Option<T> {
+    let mut gone = pin!(client.closed());
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => gone.as_mut().poll(cx).map(|()| None),
+    })
+    .await
+}
+
+/// Passes on a 1xx response; HTTP/1.0 knows none (RFC 9110 section 15.2).
+async fn forward_interim(ex: &mut Exchange<'_>, head: &Lease) -> io::Result<()> {
+    if ex.heads.request.version == Version::Http10 {
+        return Ok(());
+    }
+    let mut out = Scratch::take();
+    let mut writer = HeadWriter::new(&mut out);
+    writer.status_line(ex.heads.response.status);
+    edits::copy_end_to_end(&mut writer, &ex.heads.response.fields, head);
+    writer.end();
+    ex.conn
+        .stream
+        .set_send_deadline(Some(now() + ex.epoch.plan.timeouts.send));
+    ex.conn.stream.send(Outgoing::head(out)).await
+}

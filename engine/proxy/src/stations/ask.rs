@@ -1,0 +1,94 @@
+//! Ask: sends the request to the server, with as much of its body as came with the head.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use ringfence_http::{Fault, Framing};
+use ringfence_io::{Outgoing, Scratch, now};
+
+use crate::body::{Body, Coding, Prefix, frame};
+use crate::edits;
+use crate::exchange::{Call, Exchange, Station};
+use crate::pace::{MinRate, Pace};
+use crate::retry::{self, Cause};
+use crate::upload::{Ends, Upload};
+
+/// Sends the head; what is still to come of the body is moved beside the stations that follow.
+pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
+    let out = message(ex);
+    let timeouts = &ex.route().timeouts;
+    let pace = pace(ex);
+    call.link
+        .stream
+        .set_send_deadline(Some(now() + timeouts.between_bytes));
+    if call.link.stream.send(out).await.is_err() {
+        return retry::after(ex, call, Cause::Reset);
+    }
+    if let Some(rest) = &ex.rest {
+        let ends = Ends {
+            client: ex.conn.stream.clone(),
+            server: call.link.stream.clone(),
+        };
+        let pending = std::mem::take(&mut ex.conn.pending);
+        call.upload = Some(Upload::start(ends, pending, rest.clone(), coding(ex), pace));
+    }
+    Station::Answer(call)
+}
+
+/// Takes from what has been received the part of the body that is there; once a request.
+pub(crate) fn take_prefix(ex: &mut Exchange<'_>) -> Result<(), Fault> {
+    let framing = ex.heads.request.framing;
+    if framing == Framing::None {
+        ex.prefix.done = true;
+        return Ok(());
+    }
+    let mut body = Body::new(framing, ex.route().max_body.unwrap_or(u64::MAX));
+    if ex.conn.pending.is_empty() {
+        ex.prefix.done = body.is_done();
+    } else {
+        let piece = body.decode(&mut ex.conn.pending)?;
+        ex.prefix = Prefix {
+            data: Some(piece.data),
+            done: piece.done,
+            trailers: piece.trailers,
+        };
+    }
+    ex.tally.bytes_in = body.received();
+    if !ex.prefix.done {
+        body.keep_up_to(ex.route().retry.max_body);
+        ex.rest = Some(Rc::new(RefCell::new(body)));
+    }
+    Ok(())
+}
+
+fn message(ex: &Exchange<'_>) -> Outgoing {
+    let mut head = Scratch::take();
+    edits::write_request(ex, &mut head);
+    match &ex.prefix.data {
+        Some(data) => frame(
+            head,
+            data.clone(),
+            ex.prefix.done,
+            ex.prefix.trailers.as_ref(),
+            coding(ex),
+        ),
+        None => Outgoing::head(head),
+    }
+}
+
+fn coding(ex: &Exchange<'_>) -> Coding {
+    if ex.heads.request.framing == Framing::Chunked {
+        Coding::Chunked
+    } else {
+        Coding::Plain
+    }
+}
+
+fn pace(ex: &Exchange<'_>) -> Pace {
+    let plan = &ex.epoch.plan;
+    Pace {
+        between: plan.timeouts.body,
+        rate: MinRate::of(&plan.limits),
+        expires: ex.expires,
+    }
+}

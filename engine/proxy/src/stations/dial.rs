@@ -1,0 +1,123 @@
+//! Dial: picks a server and gets a connection to it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ringfence_balance::{Want, hash_key};
+use ringfence_config::{Balance, HashKey};
+use ringfence_http::{Name, Reason};
+use ringfence_io::{Lease, Stream, now, timeout_at};
+
+use crate::exchange::{Call, Exchange, Station};
+use crate::lane::Ticket;
+use crate::pool::Link;
+use crate::retry;
+
+/// Picks a server, waits for a place on it where that is needed, and connects or reuses.
+pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
+    let lane = ex.lane().clone();
+    let asked = now();
+    if ex.tried.is_empty() {
+        lane.record_request(asked);
+    }
+    let (until, late) = ex.deadline(asked + ex.route().timeouts.queue, Reason::QueueTimeout);
+    let want = Want {
+        key: key(ex),
+        sticky: sticky_value(ex),
+        tried: &ex.tried,
+    };
+    let sticky = want.sticky;
+    let ticket = match lane.admit(&want, until).await {
+        Ok(ticket) => ticket,
+        Err(Reason::QueueTimeout) => return ex.refuse(late),
+        Err(reason) => return ex.refuse(reason),
+    };
+    ex.facts.set_cookie = cookie_to_set(ex, &ticket, sticky);
+    let picked = now();
+    ex.tally.queued = (picked - asked >= Duration::from_micros(100)).then_some(picked - asked);
+    ex.tally.picked = Some(picked);
+    ex.tally.server = Some(ticket.ix());
+    ex.tried.push(ticket.ix());
+    let careful = !ex.heads.request.method.is_idempotent() || ex.rest.is_some();
+    match ex.conn.worker.reuse(&ex.epoch, ticket.server().id, careful) {
+        Some(link) => connected(ex, ticket, link),
+        None => anew(ex, ticket).await,
+    }
+}
+
+/// Connects to the ticket's server.
+pub(crate) async fn anew(ex: &mut Exchange<'_>, ticket: Ticket) -> Station {
+    let began = now();
+    let (until, late) = ex.deadline(began + ex.route().timeouts.connect, Reason::ConnectTimeout);
+    let stats = &ex.conn.worker.stats;
+    let reason = match timeout_at(until, Stream::connect(&ticket.server().endpoint)).await {
+        Ok(Ok(stream)) => {
+            stats.upstream_connects.inc();
+            return connected(ex, ticket, Link::fresh(stream, began));
+        }
+        Ok(Err(_)) => Reason::ConnectFailed,
+        Err(_) => late,
+    };
+    stats.upstream_connect_failures.inc();
+    ticket.failed();
+    retry::after_connect(ex, reason)
+}
+
+fn connected(ex: &mut Exchange<'_>, ticket: Ticket, link: Link) -> Station {
+    ex.tally.connected = Some(now());
+    Station::Ask(Call {
+        ticket,
+        link,
+        pending: Lease::empty(),
+        head: Lease::empty(),
+        upload: None,
+    })
+}
+
+/// The hash of what the upstream balances by.
+fn key(ex: &Exchange<'_>) -> Option<u64> {
+    let upstream = &ex.lane().group.upstream;
+    let head = &ex.heads.request;
+    let by_ip = || Some(hash_ip(ex.facts.client));
+    match (upstream.balance, &upstream.hash_key) {
+        (Balance::IpHash, _) | (Balance::ConsistentHash, HashKey::Ip) => by_ip(),
+        (Balance::ConsistentHash, HashKey::Header(name)) => head
+            .find(&ex.bytes, name.as_bytes())
+            .map(hash_key)
+            .or_else(by_ip),
+        (Balance::ConsistentHash, HashKey::Cookie(name)) => {
+            cookie(ex, name).map(hash_key).or_else(by_ip)
+        }
+        (Balance::ConsistentHash, HashKey::Path) => Some(hash_key(ex.path())),
+        _ => None,
+    }
+}
+
+fn hash_ip(ip: IpAddr) -> u64 {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => hash_key(&ip.octets()),
+        IpAddr::V6(ip) => hash_key(&ip.octets()),
+    }
+}
+
+fn sticky_value<'e>(ex: &'e Exchange<'_>) -> Option<&'e [u8]> {
+    cookie(ex, &ex.sticky()?.cookie)
+}
+
+/// The value to give out, where the request did not come with it.
+fn cookie_to_set(ex: &Exchange<'_>, ticket: &Ticket, sent: Option<&[u8]>) -> Option<String> {
+    let value = ex.lane().group.sticky_value(ticket.ix())?;
+    (sent != Some(value.as_bytes())).then(|| value.to_owned())
+}
+
+/// The first cookie of this name (RFC 6265 section 5.4).
+fn cookie<'e>(ex: &'e Exchange<'_>, name: &str) -> Option<&'e [u8]> {
+    let fields = ex.heads.request.get_all(&ex.bytes, Name::Cookie);
+    fields
+        .flat_map(|field| field.split(|byte| *byte == b';'))
+        .find_map(|pair| {
+            let pair = pair.trim_ascii();
+            let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            Some(value)
+        })
+}

@@ -1,0 +1,19 @@
+//! Finish: counts the exchange, writes its log record, and says what the connection does next.
+
+use ringfence_io::now;
+
+use crate::exchange::{Exchange, Next};
+use crate::journal;
+
+/// Ends an exchange.
+pub(crate) fn close(mut ex: Exchange<'_>, next: Next) -> Next {
+    let elapsed = now().saturating_sub(ex.tally.began);
+    if let Some(rest) = &ex.rest {
+        ex.tally.bytes_in = rest.borrow().received();
+    }
+    journal::count(&ex, elapsed);
+    journal::write(&ex, elapsed);
+    let heads = std::mem::take(&mut ex.heads);
+    ex.conn.worker.give_heads(heads);
+    next
+}

@@ -1,0 +1,194 @@
+//! Refuse: the side door, where every response that we invent ourselves is made.
+
+use bytes::Bytes;
+use ringfence_config::{Action, Params, Template, TemplateParts};
+use ringfence_http::status::reason_phrase;
+use ringfence_http::{Fault, HeadWriter, Method, Reason};
+use ringfence_io::{Outgoing, Payload, Scratch, now};
+
+use crate::conn::Conn;
+use crate::edits;
+use crate::exchange::{Exchange, Next, Refusal, Station};
+use crate::journal;
+
+/// What a client that was turned away for want of room is told to wait, in seconds.
+const COME_BACK_AFTER: &[u8] = b"1";
+
+/// Answers in the server's place.
+pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
+    let response = match refusal {
+        Refusal::Fault(fault) => {
+            ex.tally.reason = Some(fault.reason);
+            ex.tally.status = fault.reason.status();
+            if fault.reason == Reason::ClientGone {
+                return Station::Finish(Next::Close);
+            }
+            Invented::refusal(fault.reason, ex.facts.allow.as_deref())
+        }
+        Refusal::Ordered => ordered(ex),
+        Refusal::LastHop => {
+            Invented::empty(204).with(b"allow", b"GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH")
+        }
+    };
+    ex.tally.status = response.status;
+    let received = ex.is_fully_received();
+    let keep = received && ex.heads.request.keep_alive && !ex.conn.worker.is_draining();
+    let mut head = Scratch::take();
+    response.write_head(&mut head, ex.conn.worker.date().as_bytes(), |writer| {
+        edits::write_own(ex, writer);
+        edits::write_persistence(ex, writer, keep);
+    });
+    let body = if ex.heads.request.method == Method::Head {
+        Bytes::new()
+    } else {
+        response.body
+    };
+    ex.tally.bytes_out = body.len() as u64;
+    ex.tally.answered = true;
+    ex.conn
+        .stream
+        .set_send_deadline(Some(now() + ex.epoch.plan.timeouts.send));
+    let sent = ex
+        .conn
+        .stream
+        .send(Outgoing {
+            head,
+            body: payload(body),
+            tail: b"",
+        })
+        .await;
+    Station::Finish(match (sent, keep, received) {
+        (Err(_), ..) => Next::Close,
+        (Ok(()), true, _) => Next::Keep,
+        (Ok(()), false, true) => Next::Close,
+        (Ok(()), false, false) => Next::Linger,
+    })
+}
+
+/// Answers bytes that are no request that we accept. What follows them can't be told apart,
+/// so the connection ends.
+pub(crate) async fn malformed(conn: &mut Conn, fault: Fault) -> Next {
+    let began = now();
+    let response = Invented::refusal(fault.reason, None);
+    let mut head = Scratch::take();
+    response.write_head(&mut head, conn.worker.date().as_bytes(), |writer| {
+        writer.connection_close()
+    });
+    conn.stream
+        .set_send_deadline(Some(began + conn.worker.epoch().plan.timeouts.send));
+    let sent = conn
+        .stream
+        .send(Outgoing {
+            head,
+            body: payload(response.body),
+            tail: b"",
+        })
+        .await;
+    journal::malformed(conn, fault.reason, began);
+    if sent.is_ok() {
+        Next::Linger
+    } else {
+        Next::Close
+    }
+}
+
+/// A response of our own.
+struct Invented {
+    status: u16,
+    fields: Vec<(&'static [u8], Vec<u8>)>,
+    body: Bytes,
+}
+
+impl Invented {
+    fn empty(status: u16) -> Self {
+        Self {
+            status,
+            fields: Vec::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    fn with(mut self, name: &'static [u8], value: &[u8]) -> Self {
+        self.fields.push((name, value.to_vec()));
+        self
+    }
+
+    fn text(status: u16, text: String) -> Self {
+        let mut made = Self::empty(status).with(b"content-type", b"text/plain; charset=utf-8");
+        made.body = Bytes::from(text);
+        made
+    }
+
+    fn refusal(reason: Reason, allow: Option<&str>) -> Self {
+        let status = reason.status();
+        let made = Self::text(
+            status,
+            format!("{status} {}: {}\n", reason_phrase(status), reason.word()),
+        )
+        .with(b"cache-control", b"no-store");
+        match (status, allow) {
+            (405, allow) => made.with(b"allow", allow.unwrap_or_default().as_bytes()),
+            (503, _) => made.with(b"retry-after", COME_BACK_AFTER),
+            _ => made,
+        }
+    }
+
+    fn write_head(&self, out: &mut Vec<u8>, date: &[u8], finish: impl FnOnce(&mut HeadWriter<'_>)) {
+        let mut writer = HeadWriter::new(out);
+        writer.status_line(self.status);
+        writer.field(b"date", date);
+        for (name, value) in &self.fields {
+            writer.field(name, value);
+        }
+        if self.status != 204 && self.status != 304 {
+            writer.content_length(self.body.len() as u64);
+        }
+        finish(&mut writer);
+        writer.end();
+    }
+}
+
+/// What the holes of a redirect are filled with.
+fn location(ex: &Exchange<'_>, to: &Template) -> Vec<u8> {
+    let head = &ex.heads.request;
+    let params = Params::default();
+    let parts = TemplateParts {
+        scheme: "http",
+        host: head.authority.of(&ex.bytes),
+        path: ex.path(),
+        query: head.query.map(|query| query.of(&ex.bytes)),
+        params: &params,
+    };
+    let mut out = Vec::new();
+    to.render(&parts, &mut out);
+    out
+}
+
+/// The route's own answer.
+fn ordered(ex: &Exchange<'_>) -> Invented {
+    match &ex.route().action {
+        Action::Redirect { status, to } => {
+            let text = format!("{status} {}\n", reason_phrase(*status));
+            Invented::text(*status, text).with(b"location", &location(ex, to))
+        }
+        Action::Respond {
+            status,
+            body,
+            content_type,
+        } if !body.is_empty() => {
+            let mut made = Invented::empty(*status).with(b"content-type", content_type.as_bytes());
+            made.body = body.clone();
+            made
+        }
+        Action::Respond { status, .. } => Invented::empty(*status),
+        Action::Upstream(_) => unreachable!("Route sends these to Dial"),
+    }
+}
+
+fn payload(body: Bytes) -> Payload {
+    if body.is_empty() {
+        Payload::None
+    } else {
+        Payload::Bytes(body)
+    }
+}

@@ -1,0 +1,176 @@
+//! The rest of a request's body, on its way while the server may already be answering.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io::ErrorKind;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use ringfence_http::{Fault, Reason};
+use ringfence_io::{Lease, Scratch, Stream, now};
+
+use crate::body::{Body, Coding, Piece, frame};
+use crate::pace::Pace;
+
+/// Most bytes that one receive asks for.
+const PIECE: usize = 256 << 10;
+
+/// How an upload ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Ended {
+    /// The server has the whole body.
+    Complete,
+    /// The client broke off, or sent what is no body.
+    ClientFault(Fault),
+    /// The server takes no more; it may still answer.
+    ServerStopped,
+}
+
+/// An upload under way; dropped, it stops where it is.
+pub(crate) struct Upload {
+    work: Pin<Box<dyn Future<Output = Ended>>>,
+    ended: Option<Ended>,
+    /// Received from the client and not yet consumed: in the end, what followed the body.
+    pending: Rc<RefCell<Lease>>,
+}
+
+/// The two ends of an upload.
+pub(crate) struct Ends {
+    pub(crate) client: Rc<Stream>,
+    pub(crate) server: Rc<Stream>,
+}
+
+impl Upload {
+    /// Begins to move the rest of `body` from the client to the server; first of all what an
+    /// earlier attempt has already taken from the client.
+    pub(crate) fn start(
+        ends: Ends,
+        pending: Lease,
+        body: Rc<RefCell<Body>>,
+        coding: Coding,
+        pace: Pace,
+    ) -> Self {
+        let pending = Rc::new(RefCell::new(pending));
+        let mover = Mover {
+            ends,
+            body,
+            coding,
+            pace,
+            pending: pending.clone(),
+        };
+        Self {
+            work: Box::pin(mover.run()),
+            ended: None,
+            pending,
+        }
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// Takes back what was received and not consumed.
+    pub(crate) fn take_leftover(&self) -> Lease {
+        self.pending.replace(Lease::empty())
+    }
+}
+
+/// Runs `work` to its end with the upload beside it; an error when the client's part fails first.
+pub(crate) async fn alongside<T>(
+    upload: &mut Option<Upload>,
+    work: impl Future<Output = T>,
+) -> Result<T, Fault> {
+    let Some(upload) = upload else {
+        return Ok(work.await);
+    };
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if upload.ended.is_none()
+            && let Poll::Ready(ended) = upload.work.as_mut().poll(cx)
+        {
+            upload.ended = Some(ended);
+            if let Ended::ClientFault(fault) = ended {
+                return Poll::Ready(Err(fault));
+            }
+        }
+        work.as_mut().poll(cx).map(Ok)
+    })
+    .await
+}
+
+struct Mover {
+    ends: Ends,
+    body: Rc<RefCell<Body>>,
+    coding: Coding,
+    pace: Pace,
+    pending: Rc<RefCell<Lease>>,
+}
+
+impl Mover {
+    async fn run(self) -> Ended {
+        let began = now();
+        let kept = self.body.borrow().kept();
+        let mut done = kept.done;
+        if (!kept.data.is_empty() || done) && !self.pass_on(kept).await {
+            return Ended::ServerStopped;
+        }
+        while !done {
+            if self.pending.borrow().is_empty()
+                && let Err(reason) = self.receive(began).await
+            {
+                return Ended::ClientFault(reason.into());
+            }
+            let piece = match self.take_piece() {
+                Ok(piece) => piece,
+                Err(fault) => return Ended::ClientFault(fault),
+            };
+            done = piece.done;
+            if (!piece.data.is_empty() || done) && !self.pass_on(piece).await {
+                return Ended::ServerStopped;
+            }
+        }
+        Ended::Complete
+    }
+
+    fn take_piece(&self) -> Result<Piece, Fault> {
+        let mut body = self.body.borrow_mut();
+        let piece = body.decode(&mut self.pending.borrow_mut())?;
+        body.keep(&piece);
+        Ok(piece)
+    }
+
+    /// False when the server takes no more.
+    async fn pass_on(&self, piece: Piece) -> bool {
+        let out = frame(
+            Scratch::take(),
+            piece.data,
+            piece.done,
+            piece.trailers.as_ref(),
+            self.coding,
+        );
+        self.ends
+            .server
+            .set_send_deadline(Some(now() + self.pace.between));
+        self.ends.server.send(out).await.is_ok()
+    }
+
+    async fn receive(&self, began: Duration) -> Result<(), Reason> {
+        let (until, late) = self
+            .pace
+            .next_by(began, now(), self.body.borrow().received());
+        self.ends.client.set_recv_deadline(Some(until));
+        let hint = self.body.borrow().expected().min(PIECE);
+        match self.ends.client.recv_sized(hint).await {
+            Ok(more) if more.is_empty() => Err(Reason::BodyTooShort),
+            Ok(more) => {
+                self.pending.replace(more);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::TimedOut => Err(late),
+            Err(_) => Err(Reason::ClientGone),
+        }
+    }
+}
