@@ -1,8 +1,9 @@
 //! `Forwarded` (RFC 7239), `X-Forwarded-*` and the address of the real client.
 
 use crate::syntax::{TOKEN, list_members, trim_ows};
+use crate::write::write_decimal;
 use std::io::Write;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What we know of the client that a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +23,14 @@ impl Client<'_> {
     pub fn write_forwarded<'b>(&self, out: &mut Vec<u8>, incoming: impl Iterator<Item = &'b [u8]>) {
         self.write_incoming(out, incoming);
         match self.peer.to_canonical() {
-            IpAddr::V4(ip) => write!(out, "for={ip}"),
-            IpAddr::V6(ip) => write!(out, "for=\"[{ip}]\""),
+            IpAddr::V4(ip) => {
+                out.extend_from_slice(b"for=");
+                write_ipv4(out, ip);
+            }
+            IpAddr::V6(ip) => {
+                write!(out, "for=\"[{ip}]\"").expect("a Vec takes every write");
+            }
         }
-        .expect("a Vec takes every write");
         if !self.host.is_empty() {
             out.extend_from_slice(b";host=");
             write_word(out, self.host);
@@ -69,7 +74,20 @@ impl Client<'_> {
 /// Appends an address in the form that X-Real-IP and X-Forwarded-For have: no brackets, IPv4 as such even when it came
 /// mapped into IPv6.
 pub fn write_ip(out: &mut Vec<u8>, ip: IpAddr) {
-    write!(out, "{}", ip.to_canonical()).expect("a Vec takes every write");
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => write_ipv4(out, ip),
+        IpAddr::V6(ip) => write!(out, "{ip}").expect("a Vec takes every write"),
+    }
+}
+
+/// Without the formatting machinery: three of these go into every request that is forwarded.
+fn write_ipv4(out: &mut Vec<u8>, ip: Ipv4Addr) {
+    for (at, octet) in ip.octets().into_iter().enumerate() {
+        if at > 0 {
+            out.push(b'.');
+        }
+        write_decimal(out, octet.into());
+    }
 }
 
 /// The address of the real client: walking from the peer away through the proxies, the first that is not trusted.
