@@ -8,6 +8,7 @@ use std::time::Duration;
 use ringfence_config::{Action, Found, Route, RouteId, Sticky, UpstreamId};
 use ringfence_http::{Fault, Framing, Name, Reason};
 use ringfence_io::{Lease, now};
+use smallvec::SmallVec;
 
 use crate::body::{Body, Prefix};
 use crate::conn::Conn;
@@ -81,7 +82,7 @@ pub(crate) struct Exchange<'c> {
     /// The rest of the body; `None` once nothing is to come.
     pub(crate) rest: Option<Rc<RefCell<Body>>>,
     /// Servers that this request has been sent to, or tried to.
-    pub(crate) tried: Vec<usize>,
+    pub(crate) tried: SmallVec<[usize; 4]>,
     /// When the whole exchange must be over.
     pub(crate) expires: Option<Duration>,
     pub(crate) tally: Tally,
@@ -170,7 +171,7 @@ impl<'c> Exchange<'c> {
             facts: Facts::new(conn.peer),
             prefix: Prefix::default(),
             rest: None,
-            tried: Vec::new(),
+            tried: SmallVec::new(),
             expires: None,
             tally,
             _in_flight: in_flight,
