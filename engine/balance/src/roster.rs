@@ -41,7 +41,8 @@ impl Roster {
     /// Builds the groups. A server with the same upstream name and address as one in `previous` keeps its health,
     /// drain mark, id and count of exchanges; weights and limits are the plan's. Names that are not resolved give no
     /// server; an address that occurs twice in an upstream counts once, as its first mention says.
-    /// `secret` is for sticky upstreams that configure none.
+    /// A group that comes out as it was is the one in `previous`, so that pickers for it live on.
+    /// `secret` is for sticky upstreams that configure none; it must be the same in every call.
     pub fn build(
         upstreams: &[Upstream],
         resolved: &Resolved,
@@ -50,12 +51,29 @@ impl Roster {
     ) -> Roster {
         let old = |name: &str| previous?.groups.iter().find(|group| group.name == name);
         let build = |upstream: &Upstream| {
-            Arc::new(build_group(upstream, resolved, secret, old(&upstream.name)))
+            let old = old(&upstream.name);
+            let new = build_group(upstream, resolved, secret, old);
+            match old {
+                Some(old) if is_same(old, &new) => Arc::clone(old),
+                _ => Arc::new(new),
+            }
         };
         Roster {
             groups: upstreams.iter().map(build).collect(),
         }
     }
+}
+
+/// The same settings for the same servers in the same order: a server's id stands for its address.
+fn is_same(old: &Group, new: &Group) -> bool {
+    let ids = |group: &Group| {
+        group
+            .servers
+            .iter()
+            .map(|server| server.id)
+            .collect::<Vec<_>>()
+    };
+    old.upstream == new.upstream && ids(old) == ids(new)
 }
 
 fn build_group(

@@ -142,3 +142,22 @@ fn nothing_to_choose_is_an_answer() {
         );
     }
 }
+
+#[test]
+fn a_group_that_did_not_change_is_the_same_one_after_a_reload() {
+    let build = |upstream: &Upstream, previous: Option<&Roster>| {
+        let upstreams = std::slice::from_ref(upstream);
+        Roster::build(upstreams, &Resolved::default(), SECRET, previous)
+    };
+    let mut plan = upstream(Balance::LeastConn, vec![server(1), server(2)]);
+    let first = build(&plan, None);
+    let again = build(&plan, Some(&first));
+    assert!(Arc::ptr_eq(&first.groups[0], &again.groups[0]));
+    plan.servers[1].weight = 2;
+    let changed = build(&plan, Some(&again));
+    assert!(!Arc::ptr_eq(&again.groups[0], &changed.groups[0]));
+    assert_eq!(
+        again.groups[0].servers[1].id,
+        changed.groups[0].servers[1].id
+    );
+}
