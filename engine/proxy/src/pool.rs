@@ -252,3 +252,185 @@ pub(crate) fn expire(spill: &Spill, policy: &Policy, now: Duration) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use ringfence_balance::ServerId;
+    use ringfence_io::{RunOptions, run};
+
+    use super::*;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+    const SERVER: ServerId = ServerId(7);
+
+    fn policy() -> Policy {
+        Policy {
+            size: 8,
+            idle_timeout: S(60),
+            max_age: Some(S(600)),
+            max_requests: Some(100),
+        }
+    }
+
+    /// A link to a peer that the test holds.
+    fn link(born: Duration) -> (Link, UnixStream) {
+        let (near, far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        (Link::fresh(Stream::attach(near.into()).unwrap(), born), far)
+    }
+
+    fn on_a_core(test: impl FnOnce()) {
+        run(&RunOptions::default(), async { test() }).unwrap();
+    }
+
+    #[test]
+    fn the_newest_connection_is_used_first_and_counted() {
+        on_a_core(|| {
+            let (policy, mut pool) = (policy(), Pool::default());
+            let berth = Berth {
+                server: SERVER,
+                spill: None,
+                policy: &policy,
+            };
+            let ((old, _a), (new, _b)) = (link(S(1)), link(S(2)));
+            pool.put(old, &berth, 8, S(3));
+            pool.put(new, &berth, 8, S(3));
+            assert_eq!(pool.idle(), 2);
+            let (taken, source) = pool.take(&berth, true, S(3)).unwrap();
+            assert_eq!((taken.born, taken.requests, source), (S(2), 2, Source::Own));
+            assert!(taken.is_reused());
+            assert_eq!(pool.idle(), 1);
+        });
+    }
+
+    #[test]
+    fn a_connection_that_the_server_closed_is_noticed() {
+        on_a_core(|| {
+            let (policy, mut pool) = (policy(), Pool::default());
+            let berth = Berth {
+                server: SERVER,
+                spill: None,
+                policy: &policy,
+            };
+            let (gone, far) = link(S(1));
+            pool.put(gone, &berth, 8, S(1));
+            drop(far);
+            assert!(pool.take(&berth, true, S(1)).is_none());
+            let (gone, far) = link(S(1));
+            pool.put(gone, &berth, 8, S(1));
+            drop(far);
+            assert!(
+                pool.take(&berth, false, S(1) + TRUSTED_FOR).is_none(),
+                "it has rested too long to be trusted"
+            );
+        });
+    }
+
+    #[test]
+    fn worn_and_expired_connections_are_not_used() {
+        on_a_core(|| {
+            let (policy, mut pool) = (policy(), Pool::default());
+            let berth = Berth {
+                server: SERVER,
+                spill: None,
+                policy: &policy,
+            };
+            let (aged, _a) = link(S(1));
+            pool.put(aged, &berth, 8, S(601));
+            assert_eq!(pool.idle(), 0, "too old to be kept");
+            let (idle, _b) = link(S(601));
+            pool.put(idle, &berth, 8, S(601));
+            assert!(
+                pool.take(&berth, true, S(661)).is_none(),
+                "idle for too long"
+            );
+            let (mut busy, _c) = link(S(601));
+            busy.requests = 100;
+            pool.put(busy, &berth, 8, S(601));
+            assert_eq!(pool.idle(), 0, "it has carried all that it may");
+        });
+    }
+
+    #[test]
+    fn what_one_core_cannot_hold_another_takes_from_the_spill() {
+        let (policy, spill) = (policy(), Arc::new(Spill::default()));
+        let fars: Vec<UnixStream> = std::thread::scope(|scope| {
+            let giver = scope.spawn(|| {
+                let mut fars = Vec::new();
+                on_a_core(|| {
+                    let mut pool = Pool::default();
+                    let berth = Berth {
+                        server: SERVER,
+                        spill: Some(&spill),
+                        policy: &policy,
+                    };
+                    for _ in 0..3 {
+                        let (link, far) = link(S(1));
+                        fars.push(far);
+                        pool.put(link, &berth, 1, S(1));
+                    }
+                    assert_eq!(pool.idle(), 1);
+                });
+                fars
+            });
+            giver.join().unwrap()
+        });
+        on_a_core(|| {
+            let mut pool = Pool::default();
+            let berth = Berth {
+                server: SERVER,
+                spill: Some(&spill),
+                policy: &policy,
+            };
+            for _ in 0..2 {
+                assert_eq!(pool.take(&berth, true, S(2)).unwrap().1, Source::Spill);
+            }
+            assert!(pool.take(&berth, true, S(2)).is_none());
+        });
+        drop(fars);
+    }
+
+    #[test]
+    fn a_sweep_offers_what_is_not_used_and_closes_what_nobody_wants() {
+        on_a_core(|| {
+            let (policy, spill, mut pool) = (policy(), Arc::new(Spill::default()), Pool::default());
+            let berth = Berth {
+                server: SERVER,
+                spill: Some(&spill),
+                policy: &policy,
+            };
+            let (idle, _far) = link(S(1));
+            pool.put(idle, &berth, 8, S(1));
+            pool.sweep(S(1), |_| Some(berth));
+            assert_eq!((pool.idle(), spill.0.len()), (1, 0));
+            pool.sweep(S(3), |_| Some(berth));
+            assert_eq!((pool.idle(), spill.0.len()), (0, 1));
+            expire(&spill, &policy, S(61));
+            assert_eq!(spill.0.len(), 0);
+        });
+    }
+
+    #[test]
+    fn the_connections_of_a_server_that_left_are_closed() {
+        let mut kept = None;
+        on_a_core(|| {
+            let (policy, mut pool) = (policy(), Pool::default());
+            let berth = Berth {
+                server: SERVER,
+                spill: None,
+                policy: &policy,
+            };
+            let (idle, far) = link(S(1));
+            kept = Some(far);
+            pool.put(idle, &berth, 8, S(1));
+            pool.sweep(S(1), |_| None);
+            assert_eq!(pool.idle(), 0);
+        });
+        let far = kept.unwrap();
+        far.set_read_timeout(Some(S(10))).unwrap();
+        let read = std::io::Read::read(&mut &far, &mut [0]).unwrap();
+        assert_eq!(read, 0, "the far end sees it closed");
+    }
+}
