@@ -82,15 +82,18 @@ impl Listener {
                     counters::up(|c| &c.shed);
                     self.back_off().await;
                 }
-                Err(Errno::AGAIN) if self.closing.get() => {
-                    self.source.take();
-                }
-                Err(Errno::AGAIN) => self.ready().await,
                 // Connections that failed before we took them (accept(2) passes network errors on).
                 Err(errno) if is_of_the_peer(errno) => budget::spend(0),
                 Err(errno) => {
-                    self.shed(errno);
-                    self.back_off().await;
+                    if errno != Errno::AGAIN {
+                        self.shed(errno);
+                        self.back_off().await;
+                    }
+                    if self.closing.get() {
+                        self.source.take();
+                    } else {
+                        self.ready().await;
+                    }
                 }
             }
         }
@@ -113,12 +116,17 @@ impl Listener {
 
     /// Waits until a connection may be there or the listener is being closed.
     async fn ready(&self) {
+        let mut failed = false;
         self.unless_closing(poll_fn(|cx| match &*self.source.borrow() {
-            // A wait that fails is found out by the next accept.
-            Some(source) => source.poll_readable(cx).map(drop),
+            Some(source) => source
+                .poll_readable(cx)
+                .map(|result| failed = result.is_err()),
             None => Poll::Ready(()),
         }))
         .await;
+        if failed {
+            self.back_off().await;
+        }
     }
 
     async fn back_off(&self) {

@@ -7,10 +7,14 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
+use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::driver::Source;
+use crate::driver::{self, Source};
+
+/// Pause before the bell is listened to again when the driver cannot wait for it.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// The ringing end; shared between threads.
 pub(crate) struct Bell {
@@ -97,8 +101,10 @@ pub(crate) fn take_down() {
 
 async fn answer(bell: Arc<Bell>, source: Source) {
     loop {
-        if source.readable().await.is_ok() {
-            bell.heard(&source);
+        match source.readable().await {
+            Ok(()) => bell.heard(&source),
+            // The driver is short of something: look all the same, a little later.
+            Err(_) => driver::sleep(RETRY).await,
         }
         for waker in LISTENING.take().into_iter().chain(RESTING.take()) {
             waker.wake();

@@ -56,8 +56,8 @@ impl From<Elapsed> for io::Error {
     }
 }
 
-/// One deadline that can be set, moved and cleared; it takes a place in the table when it is
-/// first set and leaves it when dropped.
+/// One deadline that can be set, moved and cleared, also while a task waits; it takes a place in
+/// the table when it is first used and leaves it when dropped.
 #[derive(Default)]
 pub(crate) struct Slot(Cell<Option<usize>>);
 
@@ -66,7 +66,10 @@ impl Slot {
     pub(crate) fn set(&self, at: Option<Duration>) {
         match (self.0.get(), at) {
             (Some(index), at) => TABLE.with_borrow_mut(|table| table.set(index, at)),
-            (None, Some(at)) => self.0.set(Some(begin(at))),
+            (None, Some(at)) => {
+                let index = self.begin();
+                TABLE.with_borrow_mut(|table| table.set(index, Some(at)));
+            }
             (None, None) => {}
         }
     }
@@ -78,20 +81,42 @@ impl Slot {
             .is_some_and(|index| TABLE.with_borrow(|table| table.entries[index].overdue))
     }
 
-    /// Wakes the task when the deadline passes.
+    /// Wakes the task when the deadline passes, also one that is set only later.
     pub(crate) fn park(&self, waker: &Waker) {
-        let Some(index) = self.0.get() else { return };
+        let index = self.0.get().unwrap_or_else(|| self.begin());
         TABLE.with_borrow_mut(|table| match &mut table.entries[index].waker {
             Some(parked) if parked.will_wake(waker) => {}
             parked => *parked = Some(waker.clone()),
         });
+    }
+
+    /// Forgets the task that waited: its waker would keep its memory.
+    pub(crate) fn unpark(&self) {
+        if let Some(index) = self.0.get() {
+            let waker = TABLE.with_borrow_mut(|table| table.entries[index].waker.take());
+            drop(waker);
+        }
+    }
+
+    /// Takes a place in the table and starts the sweep where none runs.
+    fn begin(&self) -> usize {
+        let (index, starts) = TABLE.with_borrow_mut(|table| {
+            let index = table.allot();
+            (index, !std::mem::replace(&mut table.sweeping, true))
+        });
+        self.0.set(Some(index));
+        if starts {
+            spawn_service(sweep(Sweeping));
+        }
+        index
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Some(index) = self.0.get() {
-            let _ = TABLE.try_with(|table| table.borrow_mut().free(index));
+            let waker = TABLE.try_with(|table| table.borrow_mut().free(index));
+            drop(waker);
         }
     }
 }
@@ -142,17 +167,14 @@ impl Table {
         let at = at.map_or(NEVER, |at| u64::try_from(at.as_nanos()).unwrap_or(NEVER));
         self.at[index] = at;
         self.soonest = self.soonest.min(at);
-        let entry = &mut self.entries[index];
-        entry.overdue = false;
-        if at == NEVER {
-            entry.waker = None;
-        }
+        self.entries[index].overdue = false;
     }
 
-    fn free(&mut self, index: usize) {
+    /// Empties a place; the waker is for the caller to drop, outside the table.
+    fn free(&mut self, index: usize) -> Option<Waker> {
         self.at[index] = NEVER;
-        self.entries[index] = Entry::default();
         self.free.push(index);
+        std::mem::take(&mut self.entries[index]).waker
     }
 
     fn in_use(&self) -> usize {
@@ -176,19 +198,6 @@ impl Table {
         }
         woken
     }
-}
-
-/// Takes a place in the table and starts the sweep where none runs.
-fn begin(at: Duration) -> usize {
-    let (index, starts) = TABLE.with_borrow_mut(|table| {
-        let index = table.allot();
-        table.set(index, Some(at));
-        (index, !std::mem::replace(&mut table.sweeping, true))
-    });
-    if starts {
-        spawn_service(sweep(Sweeping));
-    }
-    index
 }
 
 /// Marks the table as unswept when the sweep ends for whatever reason.

@@ -34,23 +34,3 @@ pub fn raise_nofile_limit() -> io::Result<NofileLimit> {
     let now = getrlimit(Resource::Nofile).current.unwrap_or(UNLIMITED);
     Ok(NofileLimit { before, now })
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_soft_limit_rises_to_the_hard_one() {
-        let hard = getrlimit(Resource::Nofile).maximum;
-        setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: Some(64),
-                maximum: hard,
-            },
-        )
-        .unwrap();
-        let limit = raise_nofile_limit().unwrap();
-        assert_eq!((limit.before, limit.now), (64, hard.unwrap_or(UNLIMITED)));
-    }
-}

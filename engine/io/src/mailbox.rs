@@ -3,11 +3,12 @@
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crossbeam_queue::SegQueue;
 
 use crate::bell::{self, Bell};
+use crate::budget;
 
 /// A new mailbox and the way to post to it. Messages posted by one thread arrive in order.
 pub fn mailbox<T: Send>() -> (Postbox<T>, Mailbox<T>) {
@@ -68,6 +69,9 @@ impl<T: Send> Mailbox<T> {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        // Whoever posts without end must not keep the core to itself.
+        ready!(budget::poll_left(cx));
+        budget::spend(0);
         if let Some(message) = self.0.queue.pop() {
             return Poll::Ready(message);
         }

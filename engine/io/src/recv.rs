@@ -63,12 +63,10 @@ impl Stream {
         if self.recv_deadline.is_overdue() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        // Parked on every way out that waits, so that a sweep finds the task.
-        self.recv_deadline.park(cx.waker());
         ready!(budget::poll_left(cx));
         loop {
             if !self.eager.get() {
-                ready!(self.source.poll_readable(cx))?;
+                ready!(self.poll_input(cx))?;
             }
             match read() {
                 Ok((result, n)) => {
@@ -80,6 +78,15 @@ impl Stream {
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
+    }
+
+    fn poll_input(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.source.poll_readable(cx);
+        match polled {
+            Poll::Pending => self.recv_deadline.park(cx.waker()),
+            Poll::Ready(_) => self.recv_deadline.unpark(),
+        }
+        polled
     }
 
     /// One read to the end of `lease`'s buffer. A full one says that more may be there, so the

@@ -38,7 +38,9 @@ impl Stream {
     pub fn attach(socket: OwnedFd) -> io::Result<Self> {
         rustix::io::ioctl_fionbio(&socket, true)?;
         let peer = Peer::of(rustix::net::getpeername(&socket)?);
-        Self::new(socket, peer)
+        let stream = Self::new(socket, peer)?;
+        stream.eager.set(false);
+        Ok(stream)
     }
 
     /// Takes the socket off this core, to be attached on another. Deadlines are not carried over.

@@ -1,7 +1,7 @@
 //! Tasks: a panic costs the task, never the core.
 
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -30,11 +30,10 @@ const SETTLE_ROUNDS: u32 = 3;
 /// # Panics
 /// Outside [`crate::run`].
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
-    counters::up(|c| &c.tasks);
-    let counted = Counted;
-    spawn_service(async move {
-        let _counted = counted;
-        future.await;
+    driver::spawn(Guarded {
+        future: Some(future),
+        seat: Seat::default(),
+        counted: Some(Counted::new()),
     });
 }
 
@@ -48,14 +47,15 @@ pub(crate) fn spawn_service(future: impl Future<Output = ()> + 'static) {
     driver::spawn(Guarded {
         future: Some(future),
         seat: Seat::default(),
+        counted: None,
     });
 }
 
 /// Runs a core's first future, then drops all tasks that are left, so that the driver can be
-/// taken down without leaving descriptors behind.
+/// taken down without leaving descriptors behind. A panic of the first future goes on after that.
 pub(crate) async fn to_the_end<T>(main: impl Future<Output = T>) -> T {
     ENDING.set(false);
-    let output = Fed { future: main }.await;
+    let outcome = First { future: main }.await;
     ENDING.set(true);
     for _ in 0..END_ROUNDS {
         if LIVE.with_borrow(Slab::is_empty) {
@@ -67,10 +67,18 @@ pub(crate) async fn to_the_end<T>(main: impl Future<Output = T>) -> T {
     for _ in 0..SETTLE_ROUNDS {
         driver::sleep(Duration::from_millis(1)).await;
     }
-    output
+    outcome.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
+/// Counts a task for as long as it lives.
 struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        counters::up(|c| &c.tasks);
+        Self
+    }
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -79,19 +87,22 @@ impl Drop for Counted {
 }
 
 pin_project! {
-    /// A future that starts each poll with a full allowance.
-    struct Fed<F> {
+    /// A core's first future: its panic is an outcome.
+    struct First<F> {
         #[pin]
         future: F,
     }
 }
 
-impl<F: Future> Future for Fed<F> {
-    type Output = F::Output;
+impl<F: Future> Future for First<F> {
+    type Output = std::thread::Result<F::Output>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         budget::refill();
-        self.project().future.poll(cx)
+        match catch_unwind(AssertUnwindSafe(|| self.project().future.poll(cx))) {
+            Ok(polled) => polled.map(Ok),
+            Err(payload) => Poll::Ready(Err(payload)),
+        }
     }
 }
 
@@ -101,6 +112,7 @@ pin_project! {
         #[pin]
         future: Option<F>,
         seat: Seat,
+        counted: Option<Counted>,
     }
 }
 
@@ -124,6 +136,7 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
             }
         }
         drop_quietly(|| this.future.set(None));
+        *this.counted = None;
         this.seat.leave();
         Poll::Ready(())
     }

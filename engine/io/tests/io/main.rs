@@ -1,0 +1,12 @@
+//! The facade over real sockets; every test runs on both drivers.
+
+mod accepting;
+mod closing;
+mod deadlines;
+mod fairness;
+mod handing_over;
+mod mailboxes;
+mod receiving;
+mod sending;
+mod support;
+mod tasks;
