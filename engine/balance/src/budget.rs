@@ -79,3 +79,65 @@ impl RetryBudget {
         slot
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn budget(share: f64, min_per_second: u32, workers: usize) -> RetryBudget {
+        RetryBudget::new(
+            &config::RetryBudget {
+                share,
+                min_per_second,
+            },
+            workers,
+        )
+    }
+
+    #[test]
+    fn a_share_of_recent_requests_and_no_more() {
+        let mut budget = budget(0.2, 0, 1);
+        let now = Duration::from_secs(100);
+        assert!(!budget.try_retry(now));
+        (0..10).for_each(|_| budget.record_request(now));
+        assert!(budget.try_retry(now) && budget.try_retry(now) && !budget.try_retry(now));
+        assert_eq!(budget.recent(now), (10, 2));
+        assert!(!budget.try_retry(Duration::from_secs(109)));
+        assert_eq!(budget.recent(Duration::from_secs(110)), (0, 0));
+    }
+
+    #[test]
+    fn the_floor_is_split_over_workers() {
+        let mut budget = budget(0.0, 10, 4);
+        let taken = (0..100)
+            .filter(|_| budget.try_retry(Duration::from_secs(5)))
+            .count();
+        assert_eq!(taken, 25, "ten a second for ten seconds, a quarter of it");
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_exceeds_the_budget(
+            share in 0.0f64..1.0,
+            floor in 0u32..5,
+            steps in prop::collection::vec((0u64..2_000, any::<bool>()), 1..400),
+        ) {
+            let mut budget = budget(share, floor, 1);
+            let (mut now, mut requests, mut retries) = (Duration::from_secs(7), Vec::new(), Vec::new());
+            for (wait, retry) in steps {
+                now += Duration::from_millis(wait);
+                if !retry {
+                    requests.push(now.as_secs());
+                    budget.record_request(now);
+                } else if budget.try_retry(now) {
+                    retries.push(now.as_secs());
+                    let recent = |all: &[u64]| all.iter().filter(|at| **at + 10 > now.as_secs()).count();
+                    let most = recent(&requests) as f64 * share + f64::from(floor) * 10.0;
+                    prop_assert!(recent(&retries) as f64 <= most);
+                }
+            }
+        }
+    }
+}

@@ -130,7 +130,7 @@ fn unpack(bits: u64) -> Ejected {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -71,6 +71,11 @@ impl Group {
         self.sticky.as_ref()?.value(ix)
     }
 
+    /// Whether the server's last answer was a failure, as far as is known here.
+    pub(crate) fn is_failing(&self, ix: usize) -> bool {
+        self.servers[ix].state.failures.load(Ordering::Relaxed) != 0
+    }
+
     /// Counts exchanges with good answers, in batches.
     pub(crate) fn record_successes(&self, ix: usize, count: u64, now: Duration) {
         let ejection = &self.upstream.ejection;

@@ -19,3 +19,22 @@ pub(crate) fn mix(mut x: u64) -> u64 {
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_never_change() {
+        // Another version that hashed differently would send every client to another server.
+        let hashes = [b"".as_slice(), b"192.0.2.1", b"user-42"].map(hash_key);
+        assert_eq!(
+            hashes,
+            [
+                15_041_389_702_576_274_007,
+                14_743_611_896_334_014_937,
+                9_652_468_445_823_798_110
+            ]
+        );
+    }
+}

@@ -77,15 +77,17 @@ pub(crate) struct Counts {
     pub(crate) returned: AtomicU64,
 }
 
-impl Shared {
-    pub(crate) fn new() -> Self {
+impl Default for Shared {
+    fn default() -> Self {
         Self {
             generation: CachePadded::new(AtomicU64::new(0)),
             ejected: Limit::new(),
             waiters: Waiters::new(),
         }
     }
+}
 
+impl Shared {
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

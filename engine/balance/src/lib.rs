@@ -7,6 +7,7 @@
 
 mod budget;
 mod checks;
+mod choice;
 mod choose;
 mod ejection;
 mod group;
@@ -18,6 +19,7 @@ mod picker;
 mod rng;
 mod roster;
 mod server;
+mod standing;
 mod sticky;
 mod sync;
 mod view;

@@ -13,19 +13,18 @@ impl Limit {
 
     /// Places taken now.
     pub(crate) fn active(&self) -> u32 {
-        self.0.load(Ordering::SeqCst)
+        self.0.load(Ordering::Relaxed)
     }
 
     /// Takes a place if fewer than `max` are taken.
     pub(crate) fn try_acquire(&self, max: u32) -> bool {
-        let mut active = self.0.load(Ordering::SeqCst);
+        let mut active = self.active();
         while active < max {
-            // SeqCst: a waiter's failed try and a releaser's look at the waiting bits must fall in one total order.
             match self.0.compare_exchange_weak(
                 active,
                 active + 1,
-                Ordering::SeqCst,
-                Ordering::SeqCst,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
             ) {
                 Ok(_) => return true,
                 Err(seen) => active = seen,
@@ -36,7 +35,7 @@ impl Limit {
 
     /// Gives a place back.
     pub(crate) fn release(&self) {
-        let before = self.0.fetch_sub(1, Ordering::SeqCst);
+        let before = self.0.fetch_sub(1, Ordering::AcqRel);
         assert!(before > 0, "a place was released that was never taken");
     }
 }

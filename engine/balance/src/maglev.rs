@@ -109,3 +109,97 @@ fn table_size(servers: usize) -> usize {
         .find(|size| *size >= wanted)
         .unwrap_or(SIZES[SIZES.len() - 1])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seats(weights: &[u32], skip: Option<usize>) -> Vec<Seat> {
+        let seat = |(ix, weight): (usize, &u32)| Seat {
+            ix: ix as u32,
+            identity: mix(ix as u64 + 1),
+            weight: *weight,
+        };
+        let all = weights.iter().enumerate().map(seat);
+        all.filter(|seat| Some(seat.ix as usize) != skip).collect()
+    }
+
+    fn shares(maglev: &Maglev, servers: usize) -> Vec<f64> {
+        let mut counts = vec![0.0; servers];
+        for ix in &maglev.slots {
+            counts[*ix as usize] += 1.0 / maglev.slots.len() as f64;
+        }
+        counts
+    }
+
+    #[test]
+    fn sizes_are_primes_and_bounded() {
+        let prime = |n: usize| {
+            (2..)
+                .take_while(|d| d * d <= n)
+                .all(|d| !n.is_multiple_of(d))
+        };
+        assert!(SIZES.into_iter().all(prime));
+        assert_eq!(table_size(3), 1_009);
+        assert!(table_size(1_000) >= 100_000);
+        assert_eq!(table_size(usize::MAX), SIZES[SIZES.len() - 1]);
+    }
+
+    #[test]
+    fn no_server_no_table() {
+        assert!(Maglev::new(&[]).is_none());
+    }
+
+    #[test]
+    fn the_order_of_servers_does_not_matter() {
+        let mut seats = seats(&[3, 1, 2, 1, 1], None);
+        let one = Maglev::new(&seats).map(|maglev| maglev.slots);
+        seats.reverse();
+        assert_eq!(one, Maglev::new(&seats).map(|maglev| maglev.slots));
+    }
+
+    #[test]
+    fn candidates_reach_other_servers() {
+        let maglev = Maglev::new(&seats(&[1; 5], None)).expect("five servers");
+        let reached = |key: u64| {
+            let mut all: Vec<usize> = (0..64)
+                .map(|attempt| maglev.candidate(mix(key), attempt))
+                .collect();
+            all.sort_unstable();
+            all.dedup();
+            all.len()
+        };
+        assert!((0..200).all(|key| reached(key) == 5));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn shares_follow_the_weights(weights in prop::collection::vec(1u32..10, 1..40)) {
+            let maglev = Maglev::new(&seats(&weights, None)).expect("servers");
+            let total: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+            for (share, weight) in shares(&maglev, weights.len()).iter().zip(&weights) {
+                // A server is at most one turn away from its share, and a turn is one slot.
+                let wanted = f64::from(*weight) / total;
+                prop_assert!((share - wanted).abs() <= 2.0 / maglev.slots.len() as f64, "{share} {wanted}");
+            }
+        }
+
+        #[test]
+        fn few_keys_move_when_a_server_goes(
+            weights in prop::collection::vec(1u32..4, 5..40),
+            gone in any::<prop::sample::Index>(),
+        ) {
+            let gone = gone.index(weights.len());
+            let before = Maglev::new(&seats(&weights, None)).expect("servers");
+            let after = Maglev::new(&seats(&weights, Some(gone))).expect("servers");
+            prop_assume!(before.slots.len() == after.slots.len());
+            let pairs = before.slots.iter().zip(&after.slots);
+            let moved = pairs.filter(|(old, new)| old != new && **old as usize != gone).count();
+            prop_assert!(moved as f64 <= 0.05 * before.slots.len() as f64, "{moved} of {}", before.slots.len());
+        }
+    }
+}

@@ -1,19 +1,18 @@
 //! The picker: one worker's choice of servers in one group.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::choose::latency::{FAILURE, Latency};
+use crate::choice::{Choice, Local};
+use crate::choose::latency::Latency;
 use crate::group::Group;
 use crate::hash::mix;
 use crate::health::Transition;
 use crate::rng::Rng;
-use crate::server::Server;
-use crate::sync::Ordering;
-use crate::view::{Policy, Tier, View, takes_key};
+use crate::server::{Server, ServerId};
+use crate::view::{Policy, View};
 
-/// Proposals that a policy makes before all servers are looked at.
-const ATTEMPTS: u32 = 8;
 /// Successes that a worker counts for itself before it adds them to the shared window.
 const BATCH: u32 = 32;
 
@@ -24,8 +23,8 @@ pub struct Picker {
     rng: Rng,
     locals: Vec<Local>,
     view: View,
-    /// The group's generation that the view was made for.
-    generation: u64,
+    /// The group's generation that the view was made for; `None` = there is no view yet.
+    generation: Option<u64>,
 }
 
 /// What a request wants of its server.
@@ -59,17 +58,6 @@ pub enum Outcome {
     Abandoned,
 }
 
-/// What one worker knows of one server.
-#[derive(Debug, Clone, Default)]
-struct Local {
-    in_flight: u32,
-    /// Successes not yet added to the shared window.
-    unshared: u32,
-    weight: u32,
-    limited: bool,
-    latency: Latency,
-}
-
 impl Picker {
     /// A picker for `group`; different seeds keep the workers from choosing in step.
     pub fn new(group: Arc<Group>, seed: u64) -> Self {
@@ -79,30 +67,23 @@ impl Picker {
             ..Local::default()
         };
         let locals: Vec<Local> = group.servers.iter().map(local).collect();
-        let mut rng = Rng::new(mix(seed));
-        let generation = group.shared.generation();
-        let mut view = View::new(&group, &vec![0; locals.len()], &mut rng, Duration::ZERO);
-        // Made for time zero, so that the first pick makes it anew.
-        view.good_until = Some(Duration::ZERO);
+        let rng = Rng::new(mix(seed));
         Self {
             group,
             rng,
             locals,
-            view,
-            generation,
+            view: View::default(),
+            generation: None,
         }
     }
 
     /// Takes over what `old` learnt of the latency of servers that stayed, after a reload. Exchanges under way stay
     /// with `old`, and are finished there.
     pub fn inherit(&mut self, old: &Picker) {
-        let known = old
-            .group
-            .servers
-            .iter()
-            .zip(&old.locals)
-            .map(|(server, local)| (server.id, local.latency));
-        let known: std::collections::HashMap<_, _> = known.collect();
+        let latencies = old.group.servers.iter().zip(&old.locals);
+        let known: HashMap<ServerId, Latency> = latencies
+            .map(|(server, local)| (server.id, local.latency))
+            .collect();
         for (server, local) in self.group.servers.iter().zip(&mut self.locals) {
             if let Some(latency) = known.get(&server.id) {
                 local.latency = *latency;
@@ -174,18 +155,14 @@ impl Picker {
             Outcome::Success => {
                 local.latency.observe(latency, nanos(now));
                 local.unshared += 1;
-                let failing = self.group.servers[ix]
-                    .state
-                    .failures
-                    .load(Ordering::Relaxed)
-                    != 0;
-                if failing || local.unshared >= BATCH {
-                    self.share(ix, now);
+                if local.unshared >= BATCH || self.group.is_failing(ix) {
+                    let successes = std::mem::take(&mut local.unshared);
+                    self.group.record_successes(ix, u64::from(successes), now);
                 }
                 None
             }
             Outcome::Failure => {
-                local.latency.observe(latency.max(FAILURE), nanos(now));
+                local.latency.observe_failure(latency, nanos(now));
                 let successes = std::mem::take(&mut local.unshared);
                 self.group.record_failure(ix, u64::from(successes), now)
             }
@@ -193,13 +170,8 @@ impl Picker {
         }
     }
 
-    fn share(&mut self, ix: usize, now: Duration) {
-        let count = std::mem::take(&mut self.locals[ix].unshared);
-        self.group.record_successes(ix, u64::from(count), now);
-    }
-
     fn refresh(&mut self, now: Duration) {
-        let generation = self.group.shared.generation();
+        let generation = Some(self.group.shared.generation());
         if generation == self.generation && self.view.good_until.is_none_or(|until| now < until) {
             return;
         }
@@ -223,88 +195,14 @@ impl Picker {
             view,
             ..
         } = self;
-        let desk = Desk {
+        let choice = Choice {
             group,
             locals,
             tried,
             key,
             now: nanos(now),
         };
-        view.tiers
-            .iter_mut()
-            .find_map(|tier| match tier.members[..] {
-                [] => None,
-                [only] => Some(only.ix as usize).filter(|ix| desk.is_open(*ix)),
-                _ => desk.propose(tier, rng).or_else(|| desk.scan(tier, rng)),
-            })
-    }
-}
-
-/// What one choice looks at.
-struct Desk<'a> {
-    group: &'a Group,
-    locals: &'a [Local],
-    tried: &'a [usize],
-    key: u64,
-    now: u64,
-}
-
-impl Desk<'_> {
-    fn is_open(&self, ix: usize) -> bool {
-        let full = self.locals[ix].limited && self.group.servers[ix].is_full();
-        !full && !self.tried.contains(&ix)
-    }
-
-    /// A few proposals of the policy: nearly always the first is open.
-    fn propose(&self, tier: &mut Tier, rng: &mut Rng) -> Option<usize> {
-        for attempt in 0..ATTEMPTS {
-            let ix = match &mut tier.policy {
-                Policy::Smooth(smooth) => Some(smooth.next()),
-                Policy::Draw(draw) => Some(draw.draw(rng)),
-                Policy::Least(least) => Some(least.best()),
-                Policy::Peak(draw) => Some(self.cheaper(draw.draw_two(rng))),
-                Policy::Hash { table, steps } => self.group.tables[*table]
-                    .as_ref()
-                    .map(|maglev| maglev.candidate(self.key, attempt))
-                    .filter(|ix| takes_key(steps[*ix], self.key)),
-            };
-            if let Some(ix) = ix.filter(|ix| self.is_open(*ix)) {
-                return Some(ix);
-            }
-        }
-        None
-    }
-
-    /// All members, when most are full or tried.
-    fn scan(&self, tier: &Tier, rng: &mut Rng) -> Option<usize> {
-        let start = rng.below(tier.members.len());
-        let turned = tier.members[start..].iter().chain(&tier.members[..start]);
-        let mut open = turned
-            .map(|member| member.ix as usize)
-            .filter(|ix| self.is_open(*ix));
-        match &tier.policy {
-            Policy::Least(least) => open.min_by_key(|ix| least.rank(*ix)),
-            // The highest random weight: even and the same on all workers, like the table.
-            Policy::Hash { .. } => open.max_by_key(|ix| mix(self.key ^ self.group.identities[*ix])),
-            _ => open.next(),
-        }
-    }
-
-    /// The cheaper of two; the first, which was drawn by weight, if they cost the same or the second is not open.
-    fn cheaper(&self, (first, second): (usize, usize)) -> usize {
-        let cost = |ix: usize| {
-            let local = &self.locals[ix];
-            if self.is_open(ix) {
-                local.latency.cost(local.in_flight, local.weight, self.now)
-            } else {
-                f32::INFINITY
-            }
-        };
-        if cost(second) < cost(first) {
-            second
-        } else {
-            first
-        }
+        view.tiers.iter_mut().find_map(|tier| choice.of(tier, rng))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ringfence_config::{self as config, Endpoint, ServerAddress, Sticky, Upstream};
 
 use crate::group::Group;
-use crate::health::{Shared, State};
+use crate::health::State;
 use crate::server::{Server, ServerId};
 use crate::sticky::StickySecret;
 
@@ -39,10 +39,10 @@ impl Resolved {
 
 impl Roster {
     /// Builds the groups. A server with the same upstream name and address as one in `previous` keeps its health,
-    /// drain mark, id and count of exchanges; weights and limits are the plan's. Names that are not resolved give no
+    /// drain mark, id and count of exchanges; weights and limits are the plan's. A group in which nothing changed is the
+    /// very same one, so workers can keep its pickers. Names that are not resolved give no
     /// server; an address that occurs twice in an upstream counts once, as its first mention says.
-    /// A group that comes out as it was is the one in `previous`, so that pickers for it live on.
-    /// `secret` is for sticky upstreams that configure none; it must be the same in every call.
+    /// `secret` is for sticky upstreams that configure none.
     pub fn build(
         upstreams: &[Upstream],
         resolved: &Resolved,
@@ -50,30 +50,11 @@ impl Roster {
         previous: Option<&Roster>,
     ) -> Roster {
         let old = |name: &str| previous?.groups.iter().find(|group| group.name == name);
-        let build = |upstream: &Upstream| {
-            let old = old(&upstream.name);
-            let new = build_group(upstream, resolved, secret, old);
-            match old {
-                Some(old) if is_same(old, &new) => Arc::clone(old),
-                _ => Arc::new(new),
-            }
-        };
+        let build = |upstream| build_group(upstream, resolved, secret, old(&upstream.name));
         Roster {
             groups: upstreams.iter().map(build).collect(),
         }
     }
-}
-
-/// The same settings for the same servers in the same order: a server's id stands for its address.
-fn is_same(old: &Group, new: &Group) -> bool {
-    let ids = |group: &Group| {
-        group
-            .servers
-            .iter()
-            .map(|server| server.id)
-            .collect::<Vec<_>>()
-    };
-    old.upstream == new.upstream && ids(old) == ids(new)
 }
 
 fn build_group(
@@ -81,38 +62,49 @@ fn build_group(
     resolved: &Resolved,
     secret: StickySecret,
     old: Option<&Arc<Group>>,
-) -> Group {
-    let shared = old.map_or_else(
-        || Arc::new(Shared::new()),
-        |group| Arc::clone(&group.shared),
-    );
+) -> Arc<Group> {
+    let places = places(upstream, resolved);
+    if let Some(old) = old.filter(|old| is_same(old, upstream, &places)) {
+        return Arc::clone(old);
+    }
+    let shared = old.map_or_else(Arc::default, |group| Arc::clone(&group.shared));
     let kept: HashMap<&Endpoint, &Arc<State>> = old
         .iter()
         .flat_map(|group| &group.servers)
         .map(|server| (&server.endpoint, &server.state))
         .collect();
-    let mut seen = HashSet::new();
-    let mut servers = Vec::new();
-    for spec in &upstream.servers {
-        for place in places(&spec.address, resolved) {
-            if seen.insert(place.endpoint.clone()) {
-                let state = kept.get(&place.endpoint).map(|state| Arc::clone(state));
-                let state =
-                    state.unwrap_or_else(|| Arc::new(State::new(next_id(), Arc::clone(&shared))));
-                servers.push(Arc::new(server(upstream, spec, place, state)));
-            }
-        }
-    }
+    let state = |endpoint: &Endpoint| match kept.get(endpoint) {
+        Some(state) => Arc::clone(state),
+        None => Arc::new(State::new(next_id(), Arc::clone(&shared))),
+    };
+    let servers = places.into_iter().map(|place| {
+        let state = state(&place.endpoint);
+        Arc::new(server(upstream, place, state))
+    });
+    let servers = servers.collect();
     let key = |sticky: &Sticky| {
         sticky
             .secret
             .as_ref()
             .map_or(secret, |text| StickySecret::of_text(&text.0))
     };
-    Group::new(upstream, servers, shared, upstream.sticky.as_ref().map(key))
+    let sticky = upstream.sticky.as_ref().map(key);
+    Arc::new(Group::new(upstream, servers, shared, sticky))
 }
 
-fn server(upstream: &Upstream, spec: &config::Server, place: Place, state: Arc<State>) -> Server {
+/// Whether nothing changed, so that workers may keep their pickers.
+fn is_same(old: &Group, upstream: &Upstream, places: &[Place<'_>]) -> bool {
+    let endpoints = places.iter().map(|place| &place.endpoint);
+    old.upstream == *upstream
+        && old
+            .servers
+            .iter()
+            .map(|server| &server.endpoint)
+            .eq(endpoints)
+}
+
+fn server(upstream: &Upstream, place: Place<'_>, state: Arc<State>) -> Server {
+    let spec = place.spec;
     let label = match &spec.label {
         Some(label) if place.alone => label.clone(),
         Some(label) => format!("{label} {}", place.endpoint),
@@ -133,26 +125,39 @@ fn server(upstream: &Upstream, spec: &config::Server, place: Place, state: Arc<S
     }
 }
 
-/// One address of a server as the plan names it, and whether it is the only one.
-struct Place {
+/// One address of a server of the plan.
+struct Place<'a> {
+    spec: &'a config::Server,
     endpoint: Endpoint,
+    /// Whether the server has no other address.
     alone: bool,
 }
 
-fn places(address: &ServerAddress, resolved: &Resolved) -> Vec<Place> {
+/// All addresses of all servers, each once.
+fn places<'a>(upstream: &'a Upstream, resolved: &Resolved) -> Vec<Place<'a>> {
+    let mut seen = HashSet::new();
+    let mut places = Vec::new();
+    for spec in &upstream.servers {
+        let endpoints = endpoints(&spec.address, resolved);
+        let alone = endpoints.len() == 1;
+        let new = endpoints
+            .into_iter()
+            .filter(|endpoint| seen.insert(endpoint.clone()));
+        places.extend(new.map(|endpoint| Place {
+            spec,
+            endpoint,
+            alone,
+        }));
+    }
+    places
+}
+
+fn endpoints(address: &ServerAddress, resolved: &Resolved) -> Vec<Endpoint> {
     match address {
-        ServerAddress::Fixed(endpoint) => vec![Place {
-            endpoint: endpoint.clone(),
-            alone: true,
-        }],
+        ServerAddress::Fixed(endpoint) => vec![endpoint.clone()],
         ServerAddress::Name { host, port } => {
-            let addresses = resolved.get(host, *port);
-            let alone = addresses.len() == 1;
-            let place = |ip: &IpAddr| Place {
-                endpoint: Endpoint::Tcp(SocketAddr::new(*ip, *port)),
-                alone,
-            };
-            addresses.iter().map(place).collect()
+            let endpoint = |ip: &IpAddr| Endpoint::Tcp(SocketAddr::new(*ip, *port));
+            resolved.get(host, *port).iter().map(endpoint).collect()
         }
     }
 }

@@ -84,3 +84,66 @@ fn parse(value: &[u8]) -> Option<u128> {
     }
     u128::from_str_radix(std::str::from_utf8(value).ok()?, 16).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints() -> Vec<Endpoint> {
+        (1..=3)
+            .map(|port| Endpoint::Tcp(([10, 0, 0, 1], port).into()))
+            .collect()
+    }
+
+    fn map(secret: &StickySecret, upstream: &str) -> StickyMap {
+        StickyMap::new(secret, upstream, endpoints().iter())
+    }
+
+    #[test]
+    fn values_are_found_again_and_nothing_else_is() {
+        let map = map(&StickySecret([1; 16]), "app");
+        for ix in 0..3 {
+            let value = map.value(ix).expect("three servers");
+            assert_eq!(value.len(), 32);
+            assert_eq!(map.find(value.as_bytes()), Some(ix));
+            assert_eq!(map.find(value.to_uppercase().as_bytes()), None);
+            assert_eq!(map.find(&value.as_bytes()[1..]), None);
+        }
+        assert_eq!(map.value(3), None);
+        for junk in [
+            "",
+            "+0000000000000000000000000000000",
+            "00000000000000000000000000000000",
+        ] {
+            assert_eq!(map.find(junk.as_bytes()), None);
+        }
+    }
+
+    #[test]
+    fn values_depend_on_secret_upstream_and_server() {
+        let text = StickySecret::of_text("one");
+        let maps = [
+            map(&text, "app"),
+            map(&text, "api"),
+            map(&StickySecret::of_text("two"), "app"),
+        ];
+        let mut values: Vec<&str> = maps
+            .iter()
+            .flat_map(|map| &map.values)
+            .map(String::as_str)
+            .collect();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), 9);
+        assert_eq!(
+            map(&text, "app").values,
+            maps[0].values,
+            "the same in every process"
+        );
+    }
+
+    #[test]
+    fn the_secret_is_not_printed() {
+        assert_eq!(format!("{:?}", StickySecret([7; 16])), "StickySecret");
+    }
+}

@@ -1,6 +1,6 @@
 //! Which workers hold requests that wait for a place on a full group.
 
-use crate::sync::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 
 const WORDS: usize = 4;
 
@@ -13,7 +13,8 @@ pub type WorkerIx = usize;
 /// A set of workers, one bit each.
 ///
 /// No wake-up is lost: a waiter sets its bit and only then tries again for a place, a releaser gives its place back and
-/// only then looks at the bits. All four steps are sequentially consistent, so at least one of the two sees the other.
+/// only then looks at the bits. A full fence stands between the two steps on both sides, so at least one of the two sees
+/// what the other did.
 #[derive(Debug)]
 pub(crate) struct Waiters {
     bits: [AtomicU64; WORDS],
@@ -31,17 +32,19 @@ impl Waiters {
 
     pub(crate) fn add(&self, worker: WorkerIx) {
         let (word, bit) = place(worker);
-        self.bits[word].fetch_or(bit, Ordering::SeqCst);
+        self.bits[word].fetch_or(bit, Ordering::AcqRel);
+        fence(Ordering::SeqCst);
     }
 
     /// Takes `worker` out; false if a wake-up for it is already on its way.
     pub(crate) fn remove(&self, worker: WorkerIx) -> bool {
         let (word, bit) = place(worker);
-        self.bits[word].fetch_and(!bit, Ordering::SeqCst) & bit != 0
+        self.bits[word].fetch_and(!bit, Ordering::AcqRel) & bit != 0
     }
 
-    /// Takes one worker out of the set; the caller must wake it.
+    /// Takes one worker out of the set; the caller has given a place back, and must wake the worker.
     pub(crate) fn take(&self) -> Option<WorkerIx> {
+        fence(Ordering::SeqCst);
         let turn = self.turn.load(Ordering::Relaxed) as usize % MAX_WORKERS;
         // The first word is visited twice: from the turn on, and at the end from its start.
         for step in 0..=WORDS {
@@ -61,10 +64,10 @@ impl Waiters {
     }
 
     fn take_in(&self, word: usize, mask: u64) -> Option<usize> {
-        let mut seen = self.bits[word].load(Ordering::SeqCst);
+        let mut seen = self.bits[word].load(Ordering::Acquire);
         while seen & mask != 0 {
             let bit = (seen & mask).trailing_zeros();
-            let before = self.bits[word].fetch_and(!(1 << bit), Ordering::SeqCst);
+            let before = self.bits[word].fetch_and(!(1 << bit), Ordering::AcqRel);
             if before & (1 << bit) != 0 {
                 return Some(bit as usize);
             }
@@ -79,7 +82,7 @@ fn place(worker: WorkerIx) -> (usize, u64) {
     (slot / 64, 1 << (slot % 64))
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -96,7 +96,7 @@ fn unpack(word: u64) -> Tally {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,4 @@
 //! Every policy through the public interface: a roster, pickers, and the health of servers.
-#![cfg(not(loom))]
 
 use std::sync::Arc;
 use std::time::Duration;
