@@ -147,7 +147,7 @@ impl State {
         self.shared.changed();
     }
 
-    /// When the server last came back, from a failed check or an ejection; `None` if it was never away.
+    /// When the server last came back, or will: from a failed check or an ejection; `None` if it was never away.
     pub(crate) fn recovered_at(&self) -> Option<Duration> {
         let up = Duration::from_millis(self.up_since.load(Ordering::Acquire));
         let at = up.max(self.ejection.read().until);

@@ -177,6 +177,11 @@ impl Picker {
         }
         // Read before the servers are looked at: a change in between only makes it look again.
         self.generation = generation;
+        for (server, local) in self.group.servers.iter().zip(&mut self.locals) {
+            local
+                .latency
+                .forget_if_before(server.recovered_at(now).map(nanos));
+        }
         let in_flight: Vec<u32> = self.locals.iter().map(|local| local.in_flight).collect();
         self.view = View::new(&self.group, &in_flight, &mut self.rng, now);
     }

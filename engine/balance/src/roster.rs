@@ -42,7 +42,7 @@ impl Roster {
     /// drain mark, id and count of exchanges; weights and limits are the plan's. A group in which nothing changed is the
     /// very same one, so workers can keep its pickers. Names that are not resolved give no
     /// server; an address that occurs twice in an upstream counts once, as its first mention says.
-    /// `secret` is for sticky upstreams that configure none.
+    /// `secret` is for sticky upstreams that configure none; it must be the same in every call.
     pub fn build(
         upstreams: &[Upstream],
         resolved: &Resolved,

@@ -87,6 +87,14 @@ impl Server {
         self.is_up() && !self.is_draining() && self.ejected_until(now).is_none()
     }
 
+    /// When it last came back, from a failed check or an ejection; `None` if it was never away or is away at `now`.
+    pub(crate) fn recovered_at(&self, now: Duration) -> Option<Duration> {
+        if !self.is_up() {
+            return None;
+        }
+        self.state.recovered_at().filter(|at| *at <= now)
+    }
+
     /// How often its health changed.
     pub fn transitions(&self) -> TransitionCounts {
         let counts = &self.state.counts;

@@ -26,15 +26,15 @@ impl Standing {
         now: Duration,
     ) -> (Self, Option<Duration>) {
         let ejected = server.ejected_until(now);
-        let healthy = server.is_up() && ejected.is_none();
-        let (steps, next) = match server.state.recovered_at() {
-            Some(at) if healthy => ramp(at, slow_start, now),
-            _ => (STEPS, None),
+
+        let (steps, next) = match server.recovered_at(now) {
+            Some(at) => ramp(at, slow_start, now),
+            None => (STEPS, None),
         };
         let standing = Self {
             backup: server.backup,
             draining: server.is_draining(),
-            healthy,
+            healthy: server.is_up() && ejected.is_none(),
             steps,
         };
         (standing, earliest(ejected, next))

@@ -35,6 +35,13 @@ impl Latency {
         self.add((known * FAILURE_FACTOR).max(sample.as_nanos() as f32), now);
     }
 
+    /// What was seen before the server `recovered` says nothing any more.
+    pub(crate) fn forget_if_before(&mut self, recovered: Option<u64>) {
+        if recovered.is_some_and(|recovered| self.at < recovered) {
+            *self = Self::default();
+        }
+    }
+
     /// The price of one more exchange: latency times those under way, in shares of `weight`.
     pub(crate) fn cost(&self, in_flight: u32, weight: u32, now: u64) -> f32 {
         let load = in_flight as f32 / weight as f32 + 1.0;
