@@ -95,7 +95,8 @@ reasons! {
     RepeatedHost "repeated_host" 400 Client;
     /// Host is empty or not `host[:port]` (section 3.2; RFC 9110 section 7.2).
     BadHost "bad_host" 400 Client;
-    /// A field name is empty or holds a byte that is not a token character (section 5).
+    /// A field name is empty, holds a byte that is not a token character (section 5), or hides a framing or forwarding
+    /// field behind underscores.
     BadFieldName "bad_field_name" 400 Client;
     /// A field value holds NUL or another control character (RFC 9110 section 5.5).
     BadFieldValue "bad_field_value" 400 Client;

@@ -105,6 +105,22 @@ impl Name {
         }
     }
 
+    /// True for an unknown name that becomes a framing field or one of the forwarding fields that we write when its
+    /// underscores are read as dashes, as servers do that pass fields on in environment variables (RFC 3875
+    /// section 4.1.18). Such a twin would stand beside the real field unseen by us.
+    pub(crate) fn is_disguise(text: &[u8]) -> bool {
+        let mut dashed = [0; LONGEST_DISGUISED];
+        let Some(dashed) = dashed.get_mut(..text.len()) else {
+            return false;
+        };
+        dashed.copy_from_slice(text);
+        for byte in dashed.iter_mut().filter(|byte| **byte == b'_') {
+            *byte = b'-';
+        }
+        let real = Name::of(dashed);
+        text.contains(&b'_') && DISGUISED.contains(&real)
+    }
+
     /// The name in its usual spelling; empty for [`Name::Other`].
     #[inline]
     pub const fn as_str(self) -> &'static str {
@@ -125,6 +141,17 @@ impl Name {
         matches!(CLASSES[self as usize], Class::Kept)
     }
 }
+
+const DISGUISED: [Name; 7] = [
+    Name::ContentLength,
+    Name::TransferEncoding,
+    Name::XForwardedFor,
+    Name::XForwardedProto,
+    Name::XForwardedHost,
+    Name::XForwardedPort,
+    Name::XRealIp,
+];
+const LONGEST_DISGUISED: usize = "X-Forwarded-Proto".len();
 
 const SLOTS: usize = 256;
 const TABLE: [Name; SLOTS] = build();
@@ -176,6 +203,26 @@ mod tests {
     fn unknown_names_are_other() {
         for text in ["", "x", "hosts", "h\u{f}st", "content_length", "x-custom"] {
             assert_eq!(Name::of(text.as_bytes()), Name::Other, "{text}");
+        }
+    }
+
+    #[test]
+    fn disguises() {
+        for name in DISGUISED {
+            let text = name.as_str();
+            assert!(text.len() <= LONGEST_DISGUISED);
+            assert!(Name::is_disguise(text.replace('-', "_").as_bytes()));
+            assert!(Name::is_disguise(text.replacen('-', "_", 1).as_bytes()));
+            assert!(!Name::is_disguise(text.as_bytes()));
+        }
+        for text in [
+            "",
+            "_",
+            "x_custom",
+            "user_agent",
+            "a_name_longer_than_any_of_them",
+        ] {
+            assert!(!Name::is_disguise(text.as_bytes()), "{text}");
         }
     }
 

@@ -49,6 +49,9 @@ impl TrailerSection {
         }
         self.bytes.push(byte);
         if byte == b'\n' {
+            if !self.bytes.ends_with(b"\r\n") {
+                return Err(Reason::BadTrailer);
+            }
             self.line_start = self.bytes.len();
         }
         Ok(false)

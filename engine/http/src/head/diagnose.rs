@@ -61,23 +61,23 @@ fn fields(window: &[u8]) -> Reason {
             return Reason::BadFieldName;
         }
         let (line, end) = first_line(rest);
-        if let Some(reason) = field_line(line, end) {
+        if end == LineEnd::Bare {
+            return Reason::BareLineFeed;
+        }
+        if let Some(reason) = field_line(line) {
             return reason;
         }
         rest = &rest[line.len()..];
     }
 }
 
-fn field_line(line: &[u8], end: LineEnd) -> Option<Reason> {
+/// What is wrong with one field line, if anything.
+pub(super) fn field_line(line: &[u8]) -> Option<Reason> {
     if line.first().is_some_and(|b| is_ows(*b)) {
         return Some(Reason::ObsFold);
     }
     let Some(colon) = line.iter().position(|b| *b == b':') else {
-        return Some(if end == LineEnd::Bare && is_token(line) {
-            Reason::BareLineFeed
-        } else {
-            Reason::BadFieldName
-        });
+        return Some(Reason::BadFieldName);
     };
     let (name, value) = (&line[..colon], &line[colon + 1..]);
     if !is_token(name) {
@@ -89,7 +89,7 @@ fn field_line(line: &[u8], end: LineEnd) -> Option<Reason> {
             Reason::BadFieldName
         });
     }
-    if value.contains(&b'\r') || end == LineEnd::Bare {
+    if value.contains(&b'\r') {
         return Some(Reason::BareLineFeed);
     }
     let clean = value.iter().all(|b| is_value_byte(*b));

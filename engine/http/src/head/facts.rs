@@ -17,6 +17,7 @@ pub(crate) struct Facts {
     close: bool,
     keep_alive: bool,
     expect: Option<bool>,
+    disguised: bool,
     /// Connection holds an entry that may be a field's name.
     pub(super) connection_names_fields: bool,
 }
@@ -38,6 +39,21 @@ impl Facts {
                 self.expect = Some(known && self.expect.unwrap_or(true));
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes note of a field with any other name.
+    #[inline]
+    pub(super) fn note_other(&mut self, name: &[u8]) {
+        self.disguised |= name.contains(&b'_') && Name::is_disguise(name);
+    }
+
+    /// Refuses names that a server may take for those of framing or forwarding fields.
+    #[inline]
+    pub(super) fn refuse_disguise(&self) -> Result<(), Reason> {
+        if self.disguised {
+            return Err(Reason::BadFieldName);
         }
         Ok(())
     }

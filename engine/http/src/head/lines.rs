@@ -46,8 +46,9 @@ pub(crate) fn read_fields(section: &Section<'_, '_>, fields: &mut Fields) -> Res
             name: Span::between(base + at, base + name_end),
             value: Span::between(base + value_at, base + value_end),
         };
-        if field.id != Name::Other {
-            facts.note(&field, header.value)?;
+        match field.id {
+            Name::Other => facts.note_other(header.name.as_bytes()),
+            _ => facts.note(&field, header.value)?,
         }
         fields.push(field);
         at = line_end(window, skip_ows(window, value_end))?;

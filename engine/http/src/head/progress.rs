@@ -1,13 +1,17 @@
 //! How far a head that arrives in pieces has been looked at.
 
+use super::diagnose;
 use crate::fault::Reason;
 use crate::message::HeadLimits;
 
-/// Remembers how many bytes of a partial head have been searched for its empty line, so that a head that arrives
-/// byte by byte costs linear time, and refuses it as soon as a limit or a line end is broken.
+/// Remembers how far a partial head has been read, so that one that arrives byte by byte costs linear time.
+///
+/// A head is parsed when it is first presented, when its first line is complete, and when its empty line is there.
+/// In between, each line is judged once, so that a head is refused as soon as a line or a limit is broken.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     seen: usize,
+    line_start: usize,
     lines: usize,
 }
 
@@ -18,13 +22,14 @@ impl Progress {
         self.seen > 0
     }
 
-    /// Looks at the bytes that are new in `window`, which starts at the first line; true once the empty line is there.
+    /// Looks at the bytes that are new in `window`, which starts at the first line; true if it should be parsed now.
     pub(super) fn advance(&mut self, window: &[u8], limits: &HeadLimits) -> Result<bool, Reason> {
         if window.len() < self.seen {
             *self = Self::default();
         }
+        let had_first_line = self.lines > 0;
         for at in self.seen..window.len() {
-            if window[at] == b'\n' && self.end_line(&window[..=at], limits)? {
+            if window[at] == b'\n' && self.end_line(&window[self.line_start..at], limits)? {
                 return Ok(true);
             }
         }
@@ -33,26 +38,30 @@ impl Progress {
         if self.lines == 0 && window.len() >= limits.max_line.saturating_add(2) {
             return Err(Reason::LineTooLong);
         }
-        Ok(false)
+        Ok(!had_first_line && self.lines > 0)
     }
 
-    /// Judges the line that ends with the last byte of `text`; true if it is the empty one.
-    fn end_line(&mut self, text: &[u8], limits: &HeadLimits) -> Result<bool, Reason> {
-        if !text.ends_with(b"\r\n") {
+    /// Judges a line, given without its LF; true if it is the empty one.
+    fn end_line(&mut self, line: &[u8], limits: &HeadLimits) -> Result<bool, Reason> {
+        let Some(line) = line.strip_suffix(b"\r") else {
             return Err(Reason::BareLineFeed);
+        };
+        self.line_start += line.len() + 2;
+        self.lines += 1;
+        if self.lines == 1 {
+            return match line.len() {
+                len if len > limits.max_line => Err(Reason::LineTooLong),
+                _ => Ok(false),
+            };
         }
-        if self.lines == 0 && text.len() > limits.max_line.saturating_add(2) {
-            return Err(Reason::LineTooLong);
-        }
-        if text.ends_with(b"\r\n\r\n") {
+        if line.is_empty() {
             return Ok(true);
         }
-        self.lines += 1;
         // The first line is not a field.
         if self.lines > limits.max_fields.min(HeadLimits::MOST_FIELDS) + 1 {
             return Err(Reason::TooManyFields);
         }
-        Ok(false)
+        diagnose::field_line(line).map_or(Ok(false), Err)
     }
 }
 
@@ -74,13 +83,16 @@ mod tests {
         max_fields: 2,
     };
 
+    /// Presents `text` byte by byte; the last answer, which must be the first that is not `Ok(false)`, but for that at
+    /// the end of the first line.
     fn feed(text: &[u8]) -> Result<bool, Reason> {
         let mut progress = Progress::default();
+        let first_line = text.iter().position(|b| *b == b'\n').map(|at| at + 1);
         let mut last = Ok(false);
         for end in 1..=text.len() {
             last = progress.advance(&text[..end], &LIMITS);
-            if last != Ok(false) {
-                assert_eq!(end, text.len(), "answered before the last byte");
+            if end < text.len() {
+                assert_eq!(last, Ok(Some(end) == first_line), "at {end}");
             }
         }
         last
@@ -88,15 +100,19 @@ mod tests {
 
     #[test]
     fn finds_the_empty_line() {
-        assert_eq!(feed(b"abcd\r\ne\r\nf\r\n\r\n"), Ok(true));
-        assert_eq!(feed(b"abcd\r\ne\r\nf\r\n\r"), Ok(false));
+        assert_eq!(feed(b"abcd\r\ne:\r\nf:\r\n\r\n"), Ok(true));
+        assert_eq!(feed(b"abcd\r\ne:\r\nf:\r\n\r"), Ok(false));
+        assert_eq!(feed(b"abcd\r\n\r\n"), Ok(true));
     }
 
     #[test]
     fn refuses_early() {
         assert_eq!(feed(b"abcdef"), Err(Reason::LineTooLong));
         assert_eq!(feed(b"a\n"), Err(Reason::BareLineFeed));
-        assert_eq!(feed(b"a\r\nb\r\nc\r\nd\r\n"), Err(Reason::TooManyFields));
+        assert_eq!(feed(b"a\r\nb:\n"), Err(Reason::BareLineFeed));
+        assert_eq!(feed(b"a\r\nb :\r\n"), Err(Reason::SpaceBeforeColon));
+        assert_eq!(feed(b"a\r\nb:\r\n c\r\n"), Err(Reason::ObsFold));
+        assert_eq!(feed(b"a\r\nb:\r\nc:\r\nd:\r\n"), Err(Reason::TooManyFields));
     }
 
     #[test]
@@ -109,7 +125,7 @@ mod tests {
     #[test]
     fn a_shorter_buffer_starts_anew() {
         let mut progress = Progress::default();
-        assert_eq!(progress.advance(b"ab\r\ncd\r\n", &LIMITS), Ok(false));
+        assert_eq!(progress.advance(b"ab\r\ncd:\r\n", &LIMITS), Ok(true));
         assert_eq!(progress.advance(b"a\r\n\r\n", &LIMITS), Ok(true));
     }
 }

@@ -41,7 +41,8 @@ pub struct RequestHead {
     pub framing: Framing,
     /// Whether the client wants the connection kept.
     pub keep_alive: bool,
-    /// Whether the client waits for `100 Continue` before it sends the body.
+    /// Whether the client waits for `100 Continue` before it sends the body. Where it is false, Expect must not be
+    /// forwarded: HTTP/1.0 has us ignore it (RFC 9110 section 10.1.1), and we speak 1.1 upstream.
     pub expect_continue: bool,
     /// Length of the head in bytes, with the empty lines before it.
     pub len: usize,
@@ -166,6 +167,7 @@ impl RequestHead {
             headers: request.headers,
         };
         let facts = read_fields(&section, &mut self.fields)?;
+        facts.refuse_disguise()?;
         let host = facts.host(self.version)?;
         if host.is_some_and(|host| !authority::is_valid(in_window(host, window, base))) {
             return Err(Reason::BadHost);
