@@ -84,16 +84,13 @@ impl Listener {
                 }
                 // Connections that failed before we took them (accept(2) passes network errors on).
                 Err(errno) if is_of_the_peer(errno) => budget::spend(0),
+                // Nothing more is to be had from a socket that was closing before this look at it.
+                Err(_) if self.closing.get() => drop(self.source.take()),
+                Err(Errno::AGAIN) => self.ready().await,
                 Err(errno) => {
-                    if errno != Errno::AGAIN {
-                        self.shed(errno);
-                        self.back_off().await;
-                    }
-                    if self.closing.get() {
-                        self.source.take();
-                    } else {
-                        self.ready().await;
-                    }
+                    self.shed(errno);
+                    self.back_off().await;
+                    self.ready().await;
                 }
             }
         }

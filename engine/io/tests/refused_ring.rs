@@ -6,6 +6,7 @@ use std::mem::offset_of;
 use ringfence_io::*;
 
 /// Makes `io_uring_setup` fail with EPERM on this thread, as container runtimes do.
+#[allow(unsafe_code, reason = "no safe wrapper installs a system-call filter")]
 fn forbid_io_uring() {
     rustix::thread::set_no_new_privs(true).unwrap();
     let number = offset_of!(libc::seccomp_data, nr) as u32;
