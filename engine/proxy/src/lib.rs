@@ -27,7 +27,7 @@ mod house;
 mod journal;
 mod lane;
 mod pace;
-mod pool;
+pub mod pool;
 mod request_id;
 mod retry;
 mod stations;

@@ -26,17 +26,18 @@ const TRUSTED_FOR: Duration = Duration::from_millis(20);
 const OFFER_AFTER: Duration = Duration::from_secs(1);
 
 /// A connection to a server, on this core.
-pub(crate) struct Link {
-    pub(crate) stream: Rc<Stream>,
+pub struct Link {
+    /// The connection.
+    pub stream: Rc<Stream>,
     /// When it was connected.
-    pub(crate) born: Duration,
+    pub born: Duration,
     /// Requests that it has carried, the present one included.
-    pub(crate) requests: u32,
+    pub requests: u32,
 }
 
 impl Link {
     /// A connection just made.
-    pub(crate) fn fresh(stream: Stream, now: Duration) -> Self {
+    pub fn fresh(stream: Stream, now: Duration) -> Self {
         Self {
             stream: Rc::new(stream),
             born: now,
@@ -46,7 +47,7 @@ impl Link {
 
     /// True when the connection carried a request before this one, so that the server may have
     /// closed it in the meantime.
-    pub(crate) fn is_reused(&self) -> bool {
+    pub fn is_reused(&self) -> bool {
         self.requests > 1
     }
 
@@ -74,7 +75,7 @@ struct Parcel {
 }
 
 /// One server's idle connections that any core may take; lock-free.
-pub(crate) struct Spill(ArrayQueue<Parcel>);
+pub struct Spill(ArrayQueue<Parcel>);
 
 impl Default for Spill {
     fn default() -> Self {
@@ -84,16 +85,18 @@ impl Default for Spill {
 
 /// A server as the pool sees it.
 #[derive(Clone, Copy)]
-pub(crate) struct Berth<'a> {
-    pub(crate) server: ServerId,
+pub struct Berth<'a> {
+    /// Which server.
+    pub server: ServerId,
     /// Where other cores find its idle connections; none once it has left the plan.
-    pub(crate) spill: Option<&'a Arc<Spill>>,
-    pub(crate) policy: &'a Policy,
+    pub spill: Option<&'a Arc<Spill>>,
+    /// The upstream's settings.
+    pub policy: &'a Policy,
 }
 
 /// Where a connection came from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Source {
+pub enum Source {
     /// This core's own pool.
     Own,
     /// The spill.
@@ -102,7 +105,7 @@ pub(crate) enum Source {
 
 /// The idle connections of one core.
 #[derive(Default)]
-pub(crate) struct Pool {
+pub struct Pool {
     servers: HashMap<ServerId, VecDeque<Idle>>,
     idle: usize,
 }
@@ -110,7 +113,7 @@ pub(crate) struct Pool {
 impl Pool {
     /// The newest usable connection to `server`. `careful` looks at every candidate before it
     /// is handed out, for a request that may not be repeated.
-    pub(crate) fn take(
+    pub fn take(
         &mut self,
         berth: &Berth<'_>,
         careful: bool,
@@ -141,7 +144,7 @@ impl Pool {
 
     /// Keeps a connection for later, or gives it to the spill when this core has its share of
     /// `room`; closes it when it is worn out or neither has room.
-    pub(crate) fn put(&mut self, link: Link, berth: &Berth<'_>, room: usize, now: Duration) {
+    pub fn put(&mut self, link: Link, berth: &Berth<'_>, room: usize, now: Duration) {
         let Berth {
             server,
             spill,
@@ -161,11 +164,7 @@ impl Pool {
 
     /// Drops what has been idle for too long, and offers to other cores what this one does not
     /// use. `look_up` gives nothing for a server that has left.
-    pub(crate) fn sweep<'a>(
-        &mut self,
-        now: Duration,
-        look_up: impl Fn(ServerId) -> Option<Berth<'a>>,
-    ) {
+    pub fn sweep<'a>(&mut self, now: Duration, look_up: impl Fn(ServerId) -> Option<Berth<'a>>) {
         let mut kept = 0;
         self.servers.retain(|server, waiting| {
             let Some(berth) = look_up(*server) else {
@@ -179,7 +178,7 @@ impl Pool {
     }
 
     /// Idle connections that this core holds.
-    pub(crate) fn idle(&self) -> usize {
+    pub fn idle(&self) -> usize {
         self.idle
     }
 
