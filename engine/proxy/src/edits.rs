@@ -138,6 +138,8 @@ pub(crate) fn copy_end_to_end(writer: &mut HeadWriter<'_>, fields: &Fields, byte
 fn is_ours(ex: &Exchange<'_>, id: Name) -> bool {
     match id {
         Name::Host | Name::ContentLength => true,
+        // HTTP/1.0 has us ignore it, and we speak 1.1 to the server (RFC 9110 section 10.1.1).
+        Name::Expect => !ex.heads.request.expect_continue,
         Name::XRequestId => ex.facts.made_id.is_some() || ex.epoch.plan.forwarding.request_id,
         Name::MaxForwards => ex.heads.request.method == Method::Options,
         _ => forwarding::replaces(ex, id),

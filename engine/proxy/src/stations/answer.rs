@@ -63,6 +63,8 @@ async fn next_head(
     (until, late): (Duration, Reason),
 ) -> Result<usize, Trouble> {
     let method = ex.heads.request.method;
+    // Another server may have broken off within a head.
+    ex.heads.response.reset();
     loop {
         if !call.pending.is_empty() {
             match ex
