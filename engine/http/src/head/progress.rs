@@ -4,6 +4,9 @@ use super::diagnose;
 use crate::fault::Reason;
 use crate::message::HeadLimits;
 
+/// Bytes that a buffer is recognised by.
+const LAST: usize = 8;
+
 /// Remembers how far a partial head has been read, so that one that arrives byte by byte costs linear time.
 ///
 /// A head is parsed when it is first presented, when its first line is complete, and when its empty line is there.
@@ -11,6 +14,8 @@ use crate::message::HeadLimits;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     seen: usize,
+    /// The last bytes seen, to tell a buffer that is not the old one grown.
+    last: [u8; LAST],
     line_start: usize,
     lines: usize,
 }
@@ -24,7 +29,7 @@ impl Progress {
 
     /// Looks at the bytes that are new in `window`, which starts at the first line; true if it should be parsed now.
     pub(super) fn advance(&mut self, window: &[u8], limits: &HeadLimits) -> Result<bool, Reason> {
-        if window.len() < self.seen {
+        if !self.continues_in(window) {
             *self = Self::default();
         }
         let had_first_line = self.lines > 0;
@@ -34,11 +39,18 @@ impl Progress {
             }
         }
         self.seen = window.len();
+        self.last = last_bytes(window);
         // The longest allowed line and its CRLF would be complete by now.
         if self.lines == 0 && window.len() >= limits.max_line.saturating_add(2) {
             return Err(Reason::LineTooLong);
         }
         Ok(!had_first_line && self.lines > 0)
+    }
+
+    /// False if `window` is plainly not what was seen before with more behind it.
+    fn continues_in(&self, window: &[u8]) -> bool {
+        let seen = window.get(..self.seen);
+        seen.is_some_and(|seen| last_bytes(seen) == self.last)
     }
 
     /// Judges a line, given without its LF; true if it is the empty one.
@@ -63,6 +75,14 @@ impl Progress {
         }
         diagnose::field_line(line).map_or(Ok(false), Err)
     }
+}
+
+/// The last bytes of a text, behind zeros if it is shorter.
+fn last_bytes(text: &[u8]) -> [u8; LAST] {
+    let mut last = [0; LAST];
+    let len = text.len().min(LAST);
+    last[LAST - len..].copy_from_slice(&text[text.len() - len..]);
+    last
 }
 
 /// What to say of an incomplete head: more, unless it fills the limit already.
@@ -123,9 +143,15 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_buffer_starts_anew() {
+    fn another_buffer_starts_anew() {
         let mut progress = Progress::default();
         assert_eq!(progress.advance(b"ab\r\ncd:\r\n", &LIMITS), Ok(true));
         assert_eq!(progress.advance(b"a\r\n\r\n", &LIMITS), Ok(true));
+        let mut progress = Progress::default();
+        assert_eq!(progress.advance(b"ab\r\ncd:\r\ne", &LIMITS), Ok(true));
+        assert_eq!(
+            progress.advance(b"a\r\nb: x\r\nc\n", &LIMITS),
+            Err(Reason::BareLineFeed)
+        );
     }
 }
