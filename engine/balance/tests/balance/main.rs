@@ -2,6 +2,7 @@
 
 mod health;
 mod pick;
+mod plans;
 mod properties;
 mod roster;
 mod upstreams;
