@@ -39,6 +39,7 @@ pub use self::limits::{NofileLimit, raise_nofile_limit};
 pub use self::listen::ListenSocket;
 pub use self::mailbox::{Mailbox, Postbox, mailbox};
 pub use self::peer::Peer;
+pub use self::pool::held_bytes;
 pub use self::runtime::{DriverKind, DriverReport, RunOptions, Stats, driver_report, run, stats};
 pub use self::scratch::Scratch;
 pub use self::send::{Outgoing, Payload};

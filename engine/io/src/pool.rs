@@ -3,7 +3,7 @@
 //! A buffer is taken when bytes are there and goes back when the last view of it is dropped, so
 //! an idle connection holds none. Each pool keeps a bounded number; what is over is freed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// Sizes of pooled receive buffers in bytes, and how many of each a core keeps.
@@ -53,6 +53,7 @@ struct Pools {
 
 thread_local! {
     static POOLS: RefCell<Pools> = RefCell::default();
+    static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A buffer of the smallest class that holds `hint` bytes, or of the largest class. Its contents
@@ -63,13 +64,17 @@ pub(crate) fn take_block(hint: usize) -> Block {
         .position(|class| class.size >= hint)
         .unwrap_or(CLASSES.len() - 1);
     let pooled = POOLS.with_borrow_mut(|pools| pools.blocks[class].pop());
-    let block = pooled.unwrap_or_else(|| new_block(CLASSES[class].size));
+    let Some(block) = pooled else {
+        return new_block(CLASSES[class].size);
+    };
     debug_assert_eq!(Rc::strong_count(&block), 1, "a pooled buffer has no views");
+    HELD.set(HELD.get() + block.len());
     block
 }
 
 /// A buffer of exactly `size` bytes that no pool holds.
 pub(crate) fn new_block(size: usize) -> Block {
+    HELD.set(HELD.get() + size);
     Rc::new(vec![0; size].into_boxed_slice())
 }
 
@@ -80,6 +85,7 @@ pub(crate) fn give_block(block: Block) {
         1,
         "only the last view gives a buffer back"
     );
+    HELD.set(HELD.get() - block.len());
     let Some(class) = CLASSES.iter().position(|class| class.size == block.len()) else {
         return;
     };
@@ -112,6 +118,11 @@ pub(crate) fn give_scratch(mut scratch: Vec<u8>) {
     });
 }
 
+/// Bytes of this core's receive buffers that are in use.
+pub fn held_bytes() -> usize {
+    HELD.get()
+}
+
 /// Bytes that this core's pools hold for later use.
 pub(crate) fn pooled_bytes() -> usize {
     POOLS.with_borrow(|pools| {
@@ -137,8 +148,9 @@ mod tests {
     fn what_is_given_back_is_used_again() {
         let block = take_block(0);
         let place = block.as_ptr();
+        assert_eq!(held_bytes(), SMALL);
         give_block(block);
-        assert_eq!(pooled_bytes(), SMALL);
+        assert_eq!((pooled_bytes(), held_bytes()), (SMALL, 0));
         assert_eq!(take_block(0).as_ptr(), place);
     }
 
