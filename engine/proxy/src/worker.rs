@@ -9,7 +9,7 @@ use std::time::Duration;
 use ringfence_balance::ServerId;
 use ringfence_config::UpstreamId;
 use ringfence_http::{RequestHead, ResponseHead};
-use ringfence_io::{ListenSocket, Listener, Mailbox, now, sleep, spawn};
+use ringfence_io::{ListenSocket, Listener, Mailbox, Stats, now, sleep, spawn, stats};
 use ringfence_telemetry::{LogQueue, WorkerStats};
 use slab::Slab;
 
@@ -189,6 +189,7 @@ impl Worker {
     }
 
     async fn sweep(self: Rc<Self>) {
+        let mut seen = stats();
         while self.drain_idle_at.get().is_none() {
             sleep(SWEEP_EVERY).await;
             let epoch = self.epoch();
@@ -198,10 +199,19 @@ impl Worker {
             if self.index == 0 {
                 epoch.adoption.expire_spills(now());
             }
-            let panics = &self.stats.panics;
-            panics.add(ringfence_io::panics() - panics.get());
+            self.report(&mut seen);
             self.stats.pool_idle.set(self.pool.borrow().idle() as u64);
         }
+    }
+
+    /// Passes on what the I/O of this core has counted since `seen`.
+    fn report(&self, seen: &mut Stats) {
+        let new = stats();
+        self.stats.panics.add(new.panics - seen.panics);
+        self.stats
+            .connections_shed
+            .add(new.accept_shed - seen.accept_shed);
+        *seen = new;
     }
 
     /// What new requests are served by.
