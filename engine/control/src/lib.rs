@@ -1,1 +1,39 @@
 //! The control plane: admin listener, metrics, health checks, name resolution and log writing.
+//!
+//! All of it runs on two threads of its own and never on a worker: one with a tokio runtime for what waits on sockets,
+//! one for the access log, whose writes may block. [`Control`] is the handle; [`Host`] is what the control plane asks of
+//! the process that it runs in.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `control` | starts, adopts a new plan, stops |
+//! | `admin` | `/health`, `/metrics` over TCP, commands over the control socket |
+//! | `serve`, `socket` | bounded HTTP serving; the control socket's file |
+//! | `check` | active checks, and the end of ejections |
+//! | `resolve` | server names to addresses, again at their TTL |
+//! | `log` | drains the workers' queues into the access log |
+//! | [`client`] | how the command line speaks to a running process |
+
+mod admin;
+mod check;
+pub mod client;
+mod control;
+mod error;
+mod exchange;
+mod host;
+mod log;
+mod notice;
+mod process;
+mod resolve;
+mod scene;
+mod serve;
+mod socket;
+mod task;
+#[cfg(test)]
+mod testing;
+
+pub use control::{Control, Start};
+pub use error::StartError;
+pub use host::{Host, Workers};
+pub use resolve::resolve;
+pub use scene::Scene;

@@ -4,9 +4,11 @@ mod combined;
 mod json;
 mod queue;
 mod record;
+mod syslog;
 mod time;
 
 pub use combined::format_combined;
 pub use json::format_json;
 pub use queue::LogQueue;
 pub use record::{Part, Record, Stations};
+pub use syslog::format_syslog_head;

@@ -29,6 +29,12 @@ impl LogQueue {
         }
     }
 
+    /// Whether no record waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// The oldest record, if there is any.
     #[must_use]
     pub fn pop(&self) -> Option<Record> {
@@ -51,6 +57,6 @@ mod tests {
         assert_eq!(stats.log_dropped.get(), 3);
         assert_eq!(queue.pop().map(|r| r.time.as_secs()), Some(0));
         assert_eq!(queue.pop().map(|r| r.time.as_secs()), Some(1));
-        assert!(queue.pop().is_none());
+        assert!(queue.is_empty() && queue.pop().is_none());
     }
 }

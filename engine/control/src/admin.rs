@@ -1,0 +1,39 @@
+//! What the admin listener and the control socket answer.
+
+mod commands;
+mod health;
+mod metrics;
+
+use crate::scene::Shared;
+use axum::{
+    Router,
+    http::StatusCode,
+    response::IntoResponse,
+    routing::{get, post},
+};
+use std::sync::Arc;
+
+/// The admin listener's paths. All of them only read.
+pub(crate) fn over_tcp(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/health", get(health::summary))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(not_found)
+        .with_state(shared)
+}
+
+/// The control socket's paths: whoever may open the socket may command the process.
+pub(crate) fn over_socket(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/status", get(health::summary))
+        .route("/reload", post(commands::reload))
+        .route("/stop", post(commands::stop))
+        .fallback(not_found)
+        .with_state(shared)
+}
+
+async fn not_found() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, "not found\n")
+}

@@ -1,0 +1,151 @@
+//! Active checks: one task for each server that has one, and the notices of what they and the ejections change.
+
+mod probe;
+mod sweep;
+
+pub(crate) use sweep::sweep;
+
+use crate::{notice::notice, task::Task};
+use probe::probe;
+use ringfence_balance::{Roster, Server, ServerId, Transition};
+use ringfence_config::Check;
+use ringfence_telemetry::ControlStats;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep_until},
+};
+
+/// Checks under way at once. At 1,000 servers that all hang for their time-out of a second, each still has its turn
+/// every two seconds.
+const MAX_AT_ONCE: usize = 512;
+
+/// The active checks of the roster in force.
+pub(crate) struct Checks {
+    running: HashMap<ServerId, (Watched, Task)>,
+    shared: Arc<Common>,
+}
+
+/// What all check tasks share.
+struct Common {
+    places: Semaphore,
+    stats: Arc<ControlStats>,
+    clock: fn() -> Duration,
+}
+
+/// A server, and how it is checked.
+#[derive(Clone)]
+struct Watched {
+    upstream: String,
+    server: Arc<Server>,
+    check: Check,
+}
+
+impl Watched {
+    /// Whether the two are checked and named alike. A server's state is the same in every roster that has it.
+    fn is_like(&self, other: &Self) -> bool {
+        self.check == other.check
+            && self.upstream == other.upstream
+            && self.server.label == other.server.label
+    }
+}
+
+impl Checks {
+    pub(crate) fn new(stats: Arc<ControlStats>, clock: fn() -> Duration) -> Self {
+        Self {
+            running: HashMap::new(),
+            shared: Arc::new(Common {
+                places: Semaphore::new(MAX_AT_ONCE),
+                stats,
+                clock,
+            }),
+        }
+    }
+
+    /// Checks the servers of this roster from now on. New ones, and those whose check changed, are checked at once;
+    /// the others go on in their rhythm.
+    pub(crate) fn adopt(&mut self, roster: &Roster) {
+        let mut earlier = std::mem::take(&mut self.running);
+        for group in &roster.groups {
+            let Some(check) = &group.upstream.check else {
+                continue;
+            };
+            for server in &group.servers {
+                let watched = Watched {
+                    upstream: group.name.clone(),
+                    server: server.clone(),
+                    check: check.clone(),
+                };
+                let kept = earlier
+                    .remove(&server.id)
+                    .filter(|(before, _)| before.is_like(&watched));
+                let entry = kept.unwrap_or_else(|| {
+                    let task = Task::spawn(watch(watched.clone(), self.shared.clone()));
+                    (watched, task)
+                });
+                self.running.insert(server.id, entry);
+            }
+        }
+    }
+}
+
+/// Checks one server for ever.
+async fn watch(watched: Watched, common: Arc<Common>) {
+    let mut random = Random(watched.server.id.0 ^ (common.clock)().as_nanos() as u64);
+    loop {
+        let begun = Instant::now();
+        if let Ok(_place) = common.places.acquire().await {
+            let outcome = probe(&watched.server.endpoint, &watched.check).await;
+            record(&watched, outcome, &common);
+        }
+        sleep_until(begun + interval(&watched.check, &mut random)).await;
+    }
+}
+
+fn record(watched: &Watched, outcome: Result<(), String>, common: &Common) {
+    let Watched {
+        upstream, server, ..
+    } = watched;
+    let label = &server.label;
+    match outcome {
+        Ok(()) => {
+            common.stats.checks_passed.inc();
+            if let Some(Transition::Up) = server.check_passed((common.clock)()) {
+                common.stats.check_transitions.inc();
+                notice(format_args!("upstream {upstream}: server {label} is up"));
+            }
+        }
+        Err(why) => {
+            common.stats.checks_failed.inc();
+            if let Some(Transition::Down) = server.check_failed() {
+                common.stats.check_transitions.inc();
+                notice(format_args!(
+                    "upstream {upstream}: server {label} is down: {why}"
+                ));
+            }
+        }
+    }
+}
+
+/// The time to the next check: the interval, moved either way by at most the jitter's share.
+fn interval(check: &Check, random: &mut Random) -> Duration {
+    let shift = check.jitter * (2.0 * random.unit() - 1.0);
+    check.interval.mul_f64((1.0 + shift).max(0.0))
+}
+
+/// SplitMix64: enough to keep checks out of step.
+struct Random(u64);
+
+impl Random {
+    /// A number from 0 to 1.
+    fn unit(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) as f64 / u64::MAX as f64
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! How the command line speaks to a running process, through its control socket.
+
+use crate::exchange::{Answer, Ask, exchange};
+use ringfence_config::Endpoint;
+use std::{fmt, io, path::Path, time::Duration};
+
+/// The longest reply read: a rendered configuration error may be long, but not longer.
+const MAX_REPLY: usize = 1024 * 1024;
+
+/// Why a command had no success.
+#[derive(Debug)]
+pub enum ClientError {
+    /// Nobody answers on the socket, or not in time.
+    Unreachable(String),
+    /// The process said no; its words.
+    Refused(String),
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) | Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// Has the process at `socket` reload its configuration; gives its words of success. Blocks for a minute at most.
+///
+/// # Errors
+/// If nobody answers, or the process refuses the new configuration: then the text says what is wrong with it.
+pub fn reload(socket: &Path) -> Result<String, ClientError> {
+    command(socket, "POST", "/reload", Duration::from_secs(60))
+}
+
+/// Has the process at `socket` begin a graceful stop; gives its words. Blocks for ten seconds at most.
+///
+/// # Errors
+/// If nobody answers.
+pub fn stop(socket: &Path) -> Result<String, ClientError> {
+    command(socket, "POST", "/stop", Duration::from_secs(10))
+}
+
+/// Asks the process at `socket` for its state, as JSON. Blocks for ten seconds at most.
+///
+/// # Errors
+/// If nobody answers.
+pub fn status(socket: &Path) -> Result<String, ClientError> {
+    command(socket, "GET", "/status", Duration::from_secs(10))
+}
+
+fn command(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    limit: Duration,
+) -> Result<String, ClientError> {
+    let unreachable = |why: &str| {
+        ClientError::Unreachable(format!(
+            "no running process answers on {}: {why}",
+            socket.display()
+        ))
+    };
+    let answer = ask(socket, method, path, limit).map_err(|why| unreachable(&why))?;
+    let text = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
+    match answer.status {
+        200..=299 => Ok(text),
+        _ => Err(ClientError::Refused(text)),
+    }
+}
+
+fn ask(socket: &Path, method: &str, path: &str, limit: Duration) -> Result<Answer, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error: io::Error| error.to_string())?;
+    let endpoint = Endpoint::Unix(socket.to_owned());
+    let ask = Ask {
+        endpoint: &endpoint,
+        method,
+        path,
+        host: None,
+        body: MAX_REPLY,
+    };
+    runtime.block_on(async {
+        tokio::time::timeout(limit, exchange(&ask))
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
+    })
+}

@@ -1,0 +1,68 @@
+//! What the process serves now, as the control plane shows it.
+
+use crate::host::Host;
+use ringfence_balance::{Resolved, Roster};
+use ringfence_config::Plan;
+use ringfence_telemetry::{LogQueue, Registry};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+/// The plan in force, and what was made from it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// Its upstreams' servers.
+    pub roster: Arc<Roster>,
+    /// The addresses that the roster was built with.
+    pub resolved: Resolved,
+    /// The workers' access-log queues. A queue of an earlier scene is drained for as long as a worker holds it.
+    pub queues: Vec<Arc<LogQueue>>,
+}
+
+/// What all parts of the control plane share.
+pub(crate) struct Shared {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) version: &'static str,
+    /// The time since the process started, on the workers' clock.
+    pub(crate) clock: fn() -> Duration,
+    /// When the process started, since 1970.
+    pub(crate) started: Duration,
+    scene: Mutex<Arc<Scene>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        host: Arc<dyn Host>,
+        version: &'static str,
+        clock: fn() -> Duration,
+        scene: Arc<Scene>,
+    ) -> Self {
+        let since_1970 = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            registry,
+            host,
+            version,
+            clock,
+            started: since_1970.saturating_sub(clock()),
+            scene: Mutex::new(scene),
+        }
+    }
+
+    pub(crate) fn scene(&self) -> Arc<Scene> {
+        self.scene
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    pub(crate) fn set_scene(&self, scene: Arc<Scene>) {
+        *self.scene.lock().unwrap_or_else(PoisonError::into_inner) = scene;
+    }
+}
