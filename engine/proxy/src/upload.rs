@@ -40,6 +40,8 @@ pub(crate) struct Upload {
 pub(crate) struct Ends {
     pub(crate) client: Rc<Stream>,
     pub(crate) server: Rc<Stream>,
+    /// How long the server may take none of the bytes that wait for it.
+    pub(crate) server_limit: Duration,
 }
 
 impl Upload {
@@ -153,7 +155,7 @@ impl Mover {
         );
         self.ends
             .server
-            .set_send_deadline(Some(now() + self.pace.between));
+            .set_send_deadline(Some(now() + self.ends.server_limit));
         self.ends.server.send(out).await.is_ok()
     }
 

@@ -22,13 +22,10 @@ const LOOK_AFTER: Duration = Duration::from_millis(500);
 
 /// Receives heads up to the final one.
 pub(crate) async fn receive(ex: &mut Exchange<'_>, mut call: Call) -> Station {
-    let first_byte = ex.deadline(
-        now() + ex.route().timeouts.first_byte,
-        Reason::FirstByteTimeout,
-    );
+    let mut patience = Patience::default();
     let mut interim = 0;
     loop {
-        let len = match next_head(ex, &mut call, first_byte).await {
+        let len = match next_head(ex, &mut call, &mut patience).await {
             Ok(len) => len,
             Err(Trouble::Server(cause)) => return retry::after(ex, call, cause),
             Err(Trouble::Client(fault)) => return ex.refuse(fault.reason),
@@ -51,6 +48,25 @@ pub(crate) async fn receive(ex: &mut Exchange<'_>, mut call: Call) -> Station {
     }
 }
 
+/// How long the server may take: its time starts when it has the whole request.
+#[derive(Default)]
+struct Patience(Option<(Duration, Reason)>);
+
+impl Patience {
+    fn until(&mut self, ex: &Exchange<'_>, uploading: bool) -> (Duration, Reason) {
+        match self.0 {
+            Some(end) => end,
+            None if uploading => ex.deadline(Duration::MAX, Reason::RequestTimeout),
+            None => {
+                let limit = ex.route().timeouts.first_byte;
+                *self
+                    .0
+                    .insert(ex.deadline(now() + limit, Reason::FirstByteTimeout))
+            }
+        }
+    }
+}
+
 enum Trouble {
     Server(Cause),
     Client(Fault),
@@ -60,27 +76,26 @@ enum Trouble {
 async fn next_head(
     ex: &mut Exchange<'_>,
     call: &mut Call,
-    (until, late): (Duration, Reason),
+    patience: &mut Patience,
 ) -> Result<usize, Trouble> {
     let method = ex.heads.request.method;
-    // Another server may have broken off within a head.
-    ex.heads.response.reset();
     loop {
         if !call.pending.is_empty() {
-            match ex
+            let parsed = ex
                 .heads
                 .response
-                .parse(&call.pending, &ex.epoch.head_limits, method)
-            {
+                .parse(&call.pending, &ex.epoch.head_limits, method);
+            match parsed {
                 Ok(Some(len)) => return Ok(len),
                 Ok(None) => {}
                 Err(fault) => return Err(Trouble::Server(Cause::of_head(fault))),
             }
         }
-        match wait(ex, call, until).await? {
+        match wait(ex, call, patience).await? {
             Ok(0) => return Err(Trouble::Server(closed(call))),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::TimedOut => {
+                let late = patience.until(ex, false).1;
                 return Err(Trouble::Server(Cause::Late(late)));
             }
             Err(_) => return Err(Trouble::Server(closed(call))),
@@ -98,12 +113,12 @@ fn closed(call: &Call) -> Cause {
     }
 }
 
-/// Receives from the server until `until`; after a while, watches the client too, so that a
-/// client that has gone frees the server.
+/// Receives from the server for as long as there is patience; after a while, watches the
+/// client too, so that a client that has gone frees the server.
 async fn wait(
     ex: &Exchange<'_>,
     call: &mut Call,
-    until: Duration,
+    patience: &mut Patience,
 ) -> Result<io::Result<usize>, Trouble> {
     let Call {
         link,
@@ -111,22 +126,30 @@ async fn wait(
         upload,
         ..
     } = call;
-    let look_at = now() + LOOK_AFTER;
-    if look_at < until {
-        link.stream.set_recv_deadline(Some(look_at));
-        match alongside(upload, link.stream.recv_more(pending))
-            .await
-            .map_err(Trouble::Client)?
-        {
-            Err(error) if error.kind() == ErrorKind::TimedOut => {}
-            received => return Ok(received),
+    loop {
+        let uploading = upload
+            .as_ref()
+            .is_some_and(|upload| upload.ended().is_none());
+        let (until, _) = patience.until(ex, uploading);
+        let look_at = now() + LOOK_AFTER;
+        if look_at < until {
+            link.stream.set_recv_deadline(Some(look_at));
+            let received = alongside(upload, link.stream.recv_more(pending)).await;
+            match received.map_err(Trouble::Client)? {
+                Err(error) if error.kind() == ErrorKind::TimedOut => {}
+                received => return Ok(received),
+            }
+            if uploading {
+                // The upload sees for itself when the client goes.
+                continue;
+            }
         }
-    }
-    link.stream.set_recv_deadline(Some(until));
-    let either = unless_gone(&ex.conn.stream, link.stream.recv_more(pending));
-    match alongside(upload, either).await.map_err(Trouble::Client)? {
-        Some(received) => Ok(received),
-        None => Err(Trouble::Client(Reason::ClientGone.into())),
+        link.stream.set_recv_deadline(Some(until));
+        let either = unless_gone(&ex.conn.stream, link.stream.recv_more(pending));
+        return match alongside(upload, either).await.map_err(Trouble::Client)? {
+            Some(received) => Ok(received),
+            None => Err(Trouble::Client(Reason::ClientGone.into())),
+        };
     }
 }
 

@@ -28,6 +28,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
         let ends = Ends {
             client: ex.conn.stream.clone(),
             server: call.link.stream.clone(),
+            server_limit: ex.route().timeouts.between_bytes,
         };
         let pending = std::mem::take(&mut ex.conn.pending);
         call.upload = Some(Upload::start(ends, pending, rest.clone(), coding(ex), pace));
