@@ -98,7 +98,7 @@ impl Name {
             *last,
             text[text.len().saturating_sub(2)],
         )];
-        if name.as_str().as_bytes().eq_ignore_ascii_case(text) {
+        if is_spelt(text, name.as_str().as_bytes()) {
             name
         } else {
             Name::Other
@@ -142,6 +142,57 @@ impl Name {
     }
 }
 
+/// Compares with a known name without regard to case, a word at a time: the standard library goes byte by byte, and this is
+/// done for every field of every message.
+#[inline]
+fn is_spelt(text: &[u8], known: &[u8]) -> bool {
+    text.len() == known.len()
+        && match text.len() {
+            0..4 => text.eq_ignore_ascii_case(known),
+            4..8 => {
+                half_word(text) == half_word(known) && half_word_end(text) == half_word_end(known)
+            }
+            8..=16 => word(text) == word(known) && word_end(text) == word_end(known),
+            _ => {
+                word(text) == word(known)
+                    && word(&text[8..]) == word(&known[8..])
+                    && word_end(text) == word_end(known)
+            }
+        }
+}
+
+/// The first eight bytes in lower case, if there are as many.
+#[inline]
+fn word(text: &[u8]) -> Option<u64> {
+    text.first_chunk()
+        .map(|bytes| lower(u64::from_le_bytes(*bytes)))
+}
+
+#[inline]
+fn word_end(text: &[u8]) -> Option<u64> {
+    text.last_chunk()
+        .map(|bytes| lower(u64::from_le_bytes(*bytes)))
+}
+
+#[inline]
+fn half_word(text: &[u8]) -> Option<u64> {
+    text.first_chunk()
+        .map(|bytes| lower(u32::from_le_bytes(*bytes).into()))
+}
+
+#[inline]
+fn half_word_end(text: &[u8]) -> Option<u64> {
+    text.last_chunk()
+        .map(|bytes| lower(u32::from_le_bytes(*bytes).into()))
+}
+
+/// Bytes with their letters in lower case. Other bytes may change too, but never into a letter, a digit or a dash, which is
+/// all that known names are made of.
+#[inline]
+const fn lower(word: u64) -> u64 {
+    word | (word & 0x4040_4040_4040_4040) >> 1
+}
+
 const DISGUISED: [Name; 7] = [
     Name::ContentLength,
     Name::TransferEncoding,
@@ -167,6 +218,7 @@ const fn build() -> [Name; SLOTS] {
     let mut index = 0;
     while index < KNOWN.len() {
         let text = TEXTS[index].as_bytes();
+        assert!(text.len() <= 24, "a name is compared in three words");
         let at = slot(
             text.len(),
             text[0],
@@ -203,6 +255,21 @@ mod tests {
     fn unknown_names_are_other() {
         for text in ["", "x", "hosts", "h\u{f}st", "content_length", "x-custom"] {
             assert_eq!(Name::of(text.as_bytes()), Name::Other, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_other_byte_passes_for_the_right_one() {
+        for name in KNOWN {
+            let text = name.as_str().as_bytes();
+            for at in 0..text.len() {
+                for byte in 0..=255u8 {
+                    let mut changed = text.to_vec();
+                    changed[at] = byte;
+                    let same = changed.eq_ignore_ascii_case(text);
+                    assert_eq!(Name::of(&changed) == *name, same, "{changed:?}");
+                }
+            }
         }
     }
 
