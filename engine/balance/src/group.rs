@@ -76,7 +76,7 @@ impl Group {
         self.servers[ix].state.failures.load(Ordering::Relaxed) != 0
     }
 
-    /// Counts exchanges with good answers, in batches.
+    /// Counts `count` exchanges with good answers.
     pub(crate) fn record_successes(&self, ix: usize, count: u64, now: Duration) {
         let ejection = &self.upstream.ejection;
         self.servers[ix].state.succeeded(
@@ -96,8 +96,9 @@ impl Group {
     ) -> Option<Transition> {
         let ejection = &self.upstream.ejection;
         let state = &self.servers[ix].state;
-        // What was under way when the server was ejected is not held against it after its return.
-        if state.ejection.read().is_out(now) {
+        // What was under way when the server was ejected is not held against it after its return. One that is down
+        // must not take the place of another among the ejected.
+        if state.ejection.read().is_out(now) || !self.servers[ix].is_up() {
             return None;
         }
         let in_a_row = state
@@ -153,7 +154,7 @@ impl Group {
         }
     }
 
-    /// Takes the mark of an available, not full server away from traffic for a while, if the share allows it.
+    /// Takes a server out for a while, if the share allows it and no other thread was faster.
     fn eject(&self, ix: usize, ejection: &Ejection, now: Duration) -> Option<Transition> {
         let state = &self.servers[ix].state;
         loop {

@@ -71,9 +71,13 @@ pub(crate) fn earliest(a: Option<Duration>, b: Option<Duration>) -> Option<Durat
     a.into_iter().chain(b).min()
 }
 
+/// The healthy ones; where all of them are starting, those who are furthest count as done.
 fn healthy_ones(standings: &[Standing], backup: bool) -> Vec<u32> {
-    let steps = |s: &Standing| match s.backup == backup && !s.draining && s.healthy {
-        true => s.steps,
+    let member = |s: &Standing| s.backup == backup && !s.draining && s.healthy;
+    let members = standings.iter().filter(|s| member(s));
+    let most = members.map(|s| s.steps).max().unwrap_or(STEPS);
+    let steps = |s: &Standing| match member(s) {
+        true => (s.steps * STEPS).div_ceil(most),
         false => 0,
     };
     standings.iter().map(steps).collect()
@@ -149,6 +153,14 @@ mod tests {
         assert_eq!(who(&[ILL, LEAVING, ILL_SPARE], 0.1), [vec![0], vec![]]);
         assert_eq!(who(&[LEAVING, ILL_SPARE], 0.1), [vec![2 - 1], vec![]]);
         assert_eq!(who(&[LEAVING], 1.0), [vec![], vec![]]);
+    }
+
+    #[test]
+    fn starting_slowly_is_relative_to_the_others() {
+        let at = |steps| Standing { steps, ..OK };
+        assert_eq!(tiers(&[at(4), OK], 0.0)[0], [4, 16]);
+        assert_eq!(tiers(&[at(1), at(1), ILL], 0.0)[0], [16, 16, 0]);
+        assert_eq!(tiers(&[at(1), at(8)], 0.0)[0], [2, 16]);
     }
 
     #[test]

@@ -206,3 +206,11 @@ fn coming_up_wipes_the_slate() {
     };
     assert_eq!(group.servers[0].transitions(), counts);
 }
+
+#[test]
+fn a_server_that_is_down_takes_no_place_among_the_ejected() {
+    let (group, mut picker) = both(&upstream(Balance::RoundRobin, servers(3)));
+    group.servers[0].check_failed();
+    assert_eq!(fail(&mut picker, 0, 9, s(1)), None);
+    assert!(fail(&mut picker, 1, 3, s(1)).is_some());
+}

@@ -385,3 +385,24 @@ fn a_server_that_comes_back_starts_slowly() {
         }
     }
 }
+
+#[test]
+fn keys_stay_where_they_were_when_all_servers_come_back_together() {
+    let mut upstream = upstream(Balance::ConsistentHash, servers(4));
+    upstream.slow_start = s(100);
+    let group = group(&upstream);
+    let mut picker = Picker::new(Arc::clone(&group), 1);
+    let mut all = |now| -> Vec<_> {
+        let want = |key: u32| Want {
+            key: Some(hash_key(&key.to_le_bytes())),
+            ..Want::default()
+        };
+        (0..200).map(|key| picker.pick(&want(key), now)).collect()
+    };
+    let before = all(s(1));
+    for server in &group.servers {
+        server.check_failed();
+        server.check_passed(s(2));
+    }
+    assert_eq!(all(s(3)), before);
+}
