@@ -7,6 +7,7 @@ mod chunked_body;
 mod compare;
 mod generate;
 mod head_properties;
+mod passage;
 mod path_properties;
 mod request_head;
 mod response_head;

@@ -1,0 +1,143 @@
+//! What each fuzz target does with its input, as plain functions: libFuzzer feeds them in `fuzz_targets/`, and
+//! `tests/replay.rs` runs the committed corpus through them on any toolchain. Each panics if a promise is broken.
+//!
+//! Fuzz with `cargo +nightly fuzz run TARGET`; replay with `cargo test --no-default-features`.
+
+// The suite of `ringfence-http` has what these need: the oracle and the judges.
+#[path = "../../engine/http/tests/suite/compare.rs"]
+mod compare;
+#[path = "../../engine/http/tests/oracle/mod.rs"]
+mod oracle;
+#[path = "../../engine/http/tests/suite/passage.rs"]
+mod passage;
+
+use compare::{LIMITS, agree};
+use oracle::Answer;
+use ringfence_http::path::{Normal, normalise};
+use ringfence_http::{
+    BodyDecoder, Decoded, Fault, Framing, HeadLimits, Method, RequestHead, ResponseHead,
+};
+
+/// Methods that a response is framed by.
+const ASKED: [Method; 3] = [Method::Get, Method::Head, Method::Connect];
+
+/// A request head, in one piece and byte by byte, under wide and under narrow limits.
+pub fn request_head(data: &[u8]) {
+    for limits in [HeadLimits::default(), LIMITS] {
+        let mut head = RequestHead::new();
+        let whole = head.parse(data, &limits);
+        if let Ok(Some(len)) = whole {
+            touch_request(&head, data, len);
+        }
+        let mut pieces = RequestHead::new();
+        let bytewise = arrive(data, |buf| pieces.parse(buf, &limits));
+        same_in_pieces(whole, bytewise);
+    }
+}
+
+/// A response head, to each kind of request.
+pub fn response_head(data: &[u8]) {
+    for method in ASKED {
+        let mut head = ResponseHead::new();
+        let whole = head.parse(data, &LIMITS, method);
+        if let Ok(Some(len)) = whole {
+            assert!(len <= data.len() && len == head.len);
+            assert!((100..=599).contains(&head.status));
+            assert!(!head.keep_alive || head.framing != Framing::UntilClose);
+        }
+        let mut pieces = ResponseHead::new();
+        let bytewise = arrive(data, |buf| pieces.parse(buf, &LIMITS, method));
+        same_in_pieces(whole, bytewise);
+    }
+}
+
+/// A chunked body, cut in several ways, against the oracle.
+pub fn chunked_body(data: &[u8]) {
+    let whole = decode(data, data.len().max(1));
+    for size in [1, 2, 7, 64] {
+        assert_eq!(decode(data, size), whole, "in pieces of {size}");
+    }
+    match (oracle::chunked::parse(data), whole) {
+        (Answer::Whole(body, len), Ok((read, used, true))) => {
+            assert_eq!((body.data, len), (read, used));
+        }
+        (Answer::Partial, Ok((_, _, false)) | Err(_)) | (Answer::Refused, Err(_)) => {}
+        (theirs, ours) => panic!("{theirs:?} against {ours:?}"),
+    }
+}
+
+/// Heads read as the oracle reads them, and what a request becomes on its way to an origin reads there as the same.
+pub fn head_vs_oracle(data: &[u8]) {
+    let (ours, theirs) = (compare::parse_request(data), compare::ask_request(data));
+    assert!(agree(&ours, &theirs), "{ours:?} against {theirs:?}");
+    for method in ASKED {
+        let ours = compare::parse_response(data, method);
+        let theirs = compare::ask_response(data, method);
+        assert!(
+            agree(&ours, &theirs),
+            "{method:?}: {ours:?} against {theirs:?}"
+        );
+    }
+    passage::check(data);
+}
+
+/// Looks at all that a parsed request offers.
+fn touch_request(head: &RequestHead, data: &[u8], len: usize) {
+    assert!(len <= data.len() && len == head.len);
+    for field in &head.fields {
+        assert!(field.name.end() <= len && field.value.end() <= len);
+        let first = head.find(data, field.name.of(data));
+        assert!(first.is_some());
+        let _ = head.is_connection_named(data, field);
+    }
+    let path = head.path_bytes(data);
+    for merge_slashes in [false, true] {
+        let mut normal = Vec::new();
+        if normalise(path, &mut normal, merge_slashes) == Ok(Normal::Changed) {
+            let again = normalise(&normal, &mut Vec::new(), merge_slashes);
+            assert_eq!(again, Ok(Normal::Same));
+        }
+    }
+}
+
+type Answered = Result<Option<usize>, Fault>;
+
+/// Presents ever longer prefixes until there is an answer.
+fn arrive(data: &[u8], mut parse: impl FnMut(&[u8]) -> Answered) -> Answered {
+    let mut prefixes = (1..=data.len()).map(|len| parse(&data[..len]));
+    prefixes
+        .find(|answer| *answer != Ok(None))
+        .unwrap_or(Ok(None))
+}
+
+/// A good head is the same in pieces; of a bad one, more than the bad line may be waited for.
+fn same_in_pieces(whole: Answered, pieces: Answered) {
+    match whole {
+        Ok(_) => assert_eq!(pieces, whole),
+        Err(_) => assert!(!matches!(pieces, Ok(Some(_)))),
+    }
+}
+
+/// Data, bytes used up, and whether the body is complete.
+type Outcome = Result<(Vec<u8>, usize, bool), Fault>;
+
+fn decode(data: &[u8], size: usize) -> Outcome {
+    let mut decoder = BodyDecoder::new(Framing::Chunked);
+    let mut read = Vec::new();
+    let mut at = 0;
+    for piece in data.chunks(size) {
+        let mut piece = piece.to_vec();
+        let Decoded {
+            data,
+            consumed,
+            done,
+        } = decoder.decode(&mut piece)?;
+        read.extend_from_slice(&piece[data]);
+        at += consumed;
+        if done {
+            break;
+        }
+    }
+    let _ = decoder.trailers();
+    Ok((read, at, decoder.is_done()))
+}
