@@ -2,6 +2,7 @@
 
 mod combined;
 mod json;
+mod line;
 mod queue;
 mod record;
 mod syslog;

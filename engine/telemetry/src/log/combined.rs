@@ -2,23 +2,23 @@
 
 use super::{
     Part, Record,
+    line::Line,
     record::{millis, version_text},
     time::Civil,
 };
-use std::io::Write;
+use std::fmt::Write;
 
 /// Appends the record to `out` as one line: Apache's combined form, then `key=value` pairs for what that form lacks.
 /// What is not known is `-`. Hostile bytes are escaped as Apache escapes them (`\xhh`, `\n`, `\"`), so that a line
 /// stays a line and a quoted text stays one field.
 pub fn format_combined(record: &Record, out: &mut Vec<u8>) {
-    // Writing into a vector can't fail.
     let _ = match record.client {
-        Some(client) => write!(out, "{client}"),
-        None => write!(out, "-"),
+        Some(client) => write!(Line(out), "{client}"),
+        None => write!(Line(out), "-"),
     };
     let t = Civil::of(record.time);
     let _ = write!(
-        out,
+        Line(out),
         " - - [{:02}/{}/{:04}:{:02}:{:02}:{:02} +0000] \"",
         t.day,
         t.month_name(),
@@ -31,7 +31,7 @@ pub fn format_combined(record: &Record, out: &mut Vec<u8>) {
     out.push(b' ');
     escape_or_dash(record.get(Part::Target), out);
     let _ = write!(
-        out,
+        Line(out),
         " {}\" {} {}",
         version_text(record.version),
         record.status,
@@ -51,16 +51,16 @@ fn extras(record: &Record, out: &mut Vec<u8>) {
     quoted(b" upstream=", record.get(Part::Upstream), out);
     quoted(b" server=", record.get(Part::Server), out);
     let _ = write!(
-        out,
+        Line(out),
         " received={} ms={}",
         record.bytes_in,
         millis(record.duration)
     );
     for (name, took) in record.stations.walked() {
-        let _ = write!(out, " {name}_ms={}", millis(took));
+        let _ = write!(Line(out), " {name}_ms={}", millis(took));
     }
     let reason = record.reason.map_or("-", |reason| reason.word());
-    let _ = write!(out, " retries={} reason={reason}", record.retries);
+    let _ = write!(Line(out), " retries={} reason={reason}", record.retries);
 }
 
 fn quoted(before: &[u8], text: &[u8], out: &mut Vec<u8>) {
@@ -82,7 +82,7 @@ fn escape_or_dash(text: &[u8], out: &mut Vec<u8>) {
             b'\t' => out.extend_from_slice(b"\\t"),
             b' '..=b'~' => out.push(byte),
             byte => {
-                let _ = write!(out, "\\x{byte:02x}");
+                let _ = write!(Line(out), "\\x{byte:02x}");
             }
         }
     }

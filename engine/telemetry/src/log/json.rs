@@ -2,30 +2,36 @@
 
 use super::{
     Part, Record,
+    line::Line,
     record::{millis, version_text},
     time::Civil,
 };
-use std::io::Write;
+use std::fmt::Write;
 
 /// Appends the record to `out` as one JSON object and a line feed. What is not known is left out; bytes that are not
 /// UTF-8 become U+FFFD, control characters are escaped.
 pub fn format_json(record: &Record, out: &mut Vec<u8>) {
     let t = Civil::of(record.time);
-    // Writing into a vector can't fail.
     let _ = write!(
-        out,
+        Line(out),
         "{{\"time\":\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z\"",
-        t.year, t.month, t.day, t.hour, t.minute, t.second, t.millis
+        t.year,
+        t.month,
+        t.day,
+        t.hour,
+        t.minute,
+        t.second,
+        t.millis
     );
     if let Some(client) = record.client {
-        let _ = write!(out, ",\"client\":\"{client}\"");
+        let _ = write!(Line(out), ",\"client\":\"{client}\"");
     }
     text(record, Part::RequestId, "request_id", out);
     text(record, Part::Method, "method", out);
     text(record, Part::Host, "host", out);
     text(record, Part::Target, "target", out);
     let _ = write!(
-        out,
+        Line(out),
         ",\"version\":\"{}\",\"status\":{},\"bytes_in\":{},\"bytes_out\":{},\"duration_ms\":{}",
         version_text(record.version),
         record.status,
@@ -37,9 +43,9 @@ pub fn format_json(record: &Record, out: &mut Vec<u8>) {
     text(record, Part::Route, "route", out);
     text(record, Part::Upstream, "upstream", out);
     text(record, Part::Server, "server", out);
-    let _ = write!(out, ",\"retries\":{}", record.retries);
+    let _ = write!(Line(out), ",\"retries\":{}", record.retries);
     if let Some(reason) = record.reason {
-        let _ = write!(out, ",\"reason\":\"{}\"", reason.word());
+        let _ = write!(Line(out), ",\"reason\":\"{}\"", reason.word());
     }
     text(record, Part::UserAgent, "user_agent", out);
     text(record, Part::Referer, "referer", out);
@@ -51,7 +57,7 @@ fn stations(record: &Record, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"stations_ms\":{");
     for (ix, (name, took)) in record.stations.walked().enumerate() {
         let comma = if ix == 0 { "" } else { "," };
-        let _ = write!(out, "{comma}\"{name}\":{}", millis(took));
+        let _ = write!(Line(out), "{comma}\"{name}\":{}", millis(took));
     }
     out.push(b'}');
 }
@@ -62,7 +68,7 @@ fn text(record: &Record, part: Part, key: &str, out: &mut Vec<u8>) {
     if bytes.is_empty() {
         return;
     }
-    let _ = write!(out, ",\"{key}\":\"");
+    let _ = write!(Line(out), ",\"{key}\":\"");
     for chunk in bytes.utf8_chunks() {
         escape(chunk.valid(), out);
         if !chunk.invalid().is_empty() {
@@ -81,7 +87,7 @@ fn escape(text: &str, out: &mut Vec<u8>) {
             '\t' => out.extend_from_slice(b"\\t"),
             // The C1 controls too, and the two separators that some readers take for line ends.
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
-                let _ = write!(out, "\\u{:04x}", c as u32);
+                let _ = write!(Line(out), "\\u{:04x}", c as u32);
             }
             c => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }

@@ -1,7 +1,7 @@
 //! The head of a syslog message (RFC 3164 section 4.1).
 
-use super::time::Civil;
-use std::{io::Write, time::Duration};
+use super::{line::Line, time::Civil};
+use std::{fmt::Write, time::Duration};
 
 /// Facility local7, severity informational: what web servers log their accesses with.
 const PRIORITY: u8 = 23 * 8 + 6;
@@ -10,9 +10,8 @@ const PRIORITY: u8 = 23 * 8 + 6;
 /// and our tag with the process id. The message's text follows.
 pub fn format_syslog_head(time: Duration, host: Option<&str>, process: u32, out: &mut Vec<u8>) {
     let t = Civil::of(time);
-    // Writing into a vector can't fail.
     let _ = write!(
-        out,
+        Line(out),
         "<{PRIORITY}>{} {:>2} {:02}:{:02}:{:02} ",
         t.month_name(),
         t.day,
@@ -21,9 +20,9 @@ pub fn format_syslog_head(time: Duration, host: Option<&str>, process: u32, out:
         t.second
     );
     if let Some(host) = host {
-        let _ = write!(out, "{host} ");
+        let _ = write!(Line(out), "{host} ");
     }
-    let _ = write!(out, "ringfence[{process}]: ");
+    let _ = write!(Line(out), "ringfence[{process}]: ");
 }
 
 #[cfg(test)]
