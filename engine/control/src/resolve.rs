@@ -3,13 +3,17 @@
 mod dns;
 mod names;
 
-use crate::{notice::notice, scene::Shared};
+use crate::{host::Host, notice::notice, scene::Shared};
 use dns::{Answer, lookup};
-use names::{Names, Outcome};
+use names::Names;
 use ringfence_balance::Resolved;
 use ringfence_config::{Plan, Resolver};
 use std::{io, sync::Arc, time::Instant};
-use tokio::{sync::Semaphore, sync::watch, task::JoinSet, time::sleep_until};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::{JoinHandle, JoinSet, spawn_blocking},
+    time::sleep_until,
+};
 
 /// Look-ups under way at once.
 const MAX_AT_ONCE: usize = 32;
@@ -44,6 +48,7 @@ pub fn resolve(plan: &Plan, known: &Resolved) -> io::Result<Resolved> {
 pub(crate) async fn keep_resolved(shared: Arc<Shared>, mut adopted: watch::Receiver<()>) {
     let mut names = Names::default();
     let mut asked = Asked::default();
+    let mut hand_over = HandOver::default();
     adopted.mark_changed();
     loop {
         let due = names.next_due();
@@ -58,28 +63,41 @@ pub(crate) async fn keep_resolved(shared: Arc<Shared>, mut adopted: watch::Recei
             }
             Some((host, answer)) = asked.next() => {
                 count(&answer, &shared);
-                let outcome = names.answered(&host, answer, Instant::now());
-                say(&outcome);
-                // Several names that change together make one new roster.
-                if outcome.has_changed {
-                    names.is_stale = true;
-                }
+                say(&names.answered(&host, answer, Instant::now()));
             }
+            () = hand_over.done() => continue,
             () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => {
                 asked.ask(names.ask_due(Instant::now()), &shared.scene().plan.resolver);
             }
         }
-        if names.is_stale && asked.is_empty() {
-            names.is_stale = false;
-            hand_over(&shared, names.resolved());
+        // Several names that change together make one new roster.
+        if asked.is_empty() && names.differ_from(&shared.scene().resolved) {
+            hand_over.begin(&shared.host, names.resolved());
         }
     }
 }
 
-/// Lets the process build a roster of the new addresses, on a thread that may wait.
-fn hand_over(shared: &Arc<Shared>, resolved: Resolved) {
-    let host = shared.host.clone();
-    tokio::task::spawn_blocking(move || host.resolved(resolved));
+/// Has the process build a roster of the new addresses, on a thread that may wait; one at a time. If the process does
+/// not take them, they are offered again after the next answer.
+#[derive(Default)]
+struct HandOver(Option<JoinHandle<()>>);
+
+impl HandOver {
+    fn begin(&mut self, host: &Arc<dyn Host>, resolved: Resolved) {
+        let host = host.clone();
+        self.0
+            .get_or_insert_with(|| spawn_blocking(move || host.resolved(resolved)));
+    }
+
+    /// Waits for the end of the one under way; for ever if there is none.
+    async fn done(&mut self) {
+        match &mut self.0 {
+            // Its panic has been reported on standard error.
+            Some(task) => drop(task.await),
+            None => std::future::pending().await,
+        }
+        self.0 = None;
+    }
 }
 
 fn count(answer: &Result<Answer, String>, shared: &Shared) {
@@ -90,8 +108,8 @@ fn count(answer: &Result<Answer, String>, shared: &Shared) {
     }
 }
 
-fn say(outcome: &Outcome) {
-    if let Some(line) = &outcome.line {
+fn say(line: &Option<String>) {
+    if let Some(line) = line {
         notice(format_args!("{line}"));
     }
 }

@@ -16,11 +16,13 @@ use tokio::{
 };
 
 /// Connections served at once; more wait in the kernel's queue.
-const MAX_CONNECTIONS: usize = 64;
-/// How long a request's head may take, idling between requests included: past the usual scrape interval of a minute.
-const HEAD: Duration = Duration::from_secs(75);
-/// How long a connection may live; a peer that does not read its response can't hold a place for longer.
-const LIFE: Duration = Duration::from_secs(15 * 60);
+const MAX_CONNECTIONS: usize = 256;
+/// How long a request's head may take, idling between requests included.
+const HEAD: Duration = Duration::from_secs(15);
+/// How long a connection may go on taking requests; a peer that does not read can't hold a place for much longer.
+const LIFE: Duration = Duration::from_secs(60);
+/// How long the exchange then under way may still take.
+const GRACE: Duration = Duration::from_secs(15);
 /// The most that a request's head may measure.
 const MAX_HEAD: usize = 16 * 1024;
 /// How long to wait after an accept that failed, as it does when descriptors run out.
@@ -107,15 +109,12 @@ async fn serve(
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
     let mut connection = pin!(connection);
-    let served = async {
-        tokio::select! {
-            _ = connection.as_mut() => {}
-            // An error: the sender is gone, so the listener is closing.
-            _ = closed.changed() => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
-            }
-        }
-    };
-    let _ = timeout(LIFE, served).await;
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        // An error: the sender is gone, so the listener is closing.
+        _ = closed.changed() => {}
+        () = sleep(LIFE) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = timeout(GRACE, connection).await;
 }

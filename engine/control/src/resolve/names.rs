@@ -20,8 +20,6 @@ pub(super) struct Names {
     places: BTreeSet<(String, u16)>,
     min_ttl: Duration,
     max_ttl: Duration,
-    /// Whether addresses changed that the process has not been told.
-    pub(super) is_stale: bool,
 }
 
 #[derive(Debug)]
@@ -31,15 +29,6 @@ struct Entry {
     /// When to ask; `None` while asked.
     due: Option<Instant>,
     is_failing: bool,
-}
-
-/// What an answer meant.
-#[derive(Debug, Default)]
-pub(super) struct Outcome {
-    /// Whether the name's addresses are others now.
-    pub(super) has_changed: bool,
-    /// What to say about it.
-    pub(super) line: Option<String>,
 }
 
 impl Names {
@@ -101,16 +90,15 @@ impl Names {
             .collect()
     }
 
-    /// Notes an answer. A name that can't be resolved keeps its addresses, and is due again after the shortest time.
+    /// Notes an answer; gives what to say about it. A name that can't be resolved keeps its addresses, and is due again
+    /// after the shortest time.
     pub(super) fn answered(
         &mut self,
         host: &str,
         answer: Result<Answer, String>,
         now: Instant,
-    ) -> Outcome {
-        let Some(entry) = self.hosts.get_mut(host) else {
-            return Outcome::default();
-        };
+    ) -> Option<String> {
+        let entry = self.hosts.get_mut(host)?;
         match answer {
             Ok(answer) => {
                 let ttl = answer.ttl.clamp(self.min_ttl, self.max_ttl);
@@ -122,6 +110,14 @@ impl Names {
                 entry.failed(host, &why)
             }
         }
+    }
+
+    /// Whether a roster of these addresses would be another one.
+    pub(super) fn differ_from(&self, resolved: &Resolved) -> bool {
+        self.places.iter().any(|(host, port)| {
+            let entry = self.hosts.get(host);
+            entry.is_some_and(|entry| entry.addresses != resolved.get(host, *port))
+        })
     }
 
     /// The addresses of all names, as a roster takes them.
@@ -137,7 +133,7 @@ impl Names {
 }
 
 impl Entry {
-    fn succeeded(&mut self, host: &str, answer: &Answer) -> Outcome {
+    fn succeeded(&mut self, host: &str, answer: &Answer) -> Option<String> {
         let mut addresses = answer.addresses.clone();
         // Of a family that could not be asked for, the old addresses are the best that is known.
         let unknown = |ip: &&IpAddr| match ip {
@@ -149,22 +145,17 @@ impl Entry {
         let has_changed = addresses != self.addresses;
         let has_recovered = std::mem::take(&mut self.is_failing);
         self.addresses = addresses;
-        let line = (has_changed || has_recovered)
-            .then(|| format!("{host} resolves to {}", shown(&self.addresses)));
-        Outcome { has_changed, line }
+        (has_changed || has_recovered)
+            .then(|| format!("{host} resolves to {}", shown(&self.addresses)))
     }
 
     /// Only the first failure in a row is worth a line.
-    fn failed(&mut self, host: &str, why: &str) -> Outcome {
+    fn failed(&mut self, host: &str, why: &str) -> Option<String> {
         let was_failing = std::mem::replace(&mut self.is_failing, true);
-        let line = (!was_failing).then(|| match self.addresses.as_slice() {
+        (!was_failing).then(|| match self.addresses.as_slice() {
             [] => format!("cannot resolve {host}: {why}; it has no server until it can be"),
             kept => format!("cannot resolve {host}: {why}; it keeps {}", shown(kept)),
-        });
-        Outcome {
-            has_changed: false,
-            line,
-        }
+        })
     }
 }
 
@@ -220,10 +211,18 @@ mod tests {
     fn only_other_addresses_are_a_change() {
         let now = Instant::now();
         let mut names = names(&["a"], now);
-        assert!(names.answered("a", Ok(answer(&[A, B], 9)), now).has_changed);
-        let again = names.answered("a", Ok(answer(&[B, A, B], 9)), now);
-        assert!(!again.has_changed && again.line.is_none());
-        assert!(names.answered("a", Ok(answer(&[B], 9)), now).has_changed);
+        assert!(!names.differ_from(&Resolved::default()));
+        assert!(names.answered("a", Ok(answer(&[A, B], 9)), now).is_some());
+        let first = names.resolved();
+        assert!(names.differ_from(&Resolved::default()) && !names.differ_from(&first));
+        assert!(
+            names
+                .answered("a", Ok(answer(&[B, A, B], 9)), now)
+                .is_none()
+        );
+        assert!(!names.differ_from(&first));
+        assert!(names.answered("a", Ok(answer(&[B], 9)), now).is_some());
+        assert!(names.differ_from(&first));
         assert_eq!(names.resolved().get("a", 80), [B]);
     }
 
@@ -232,16 +231,13 @@ mod tests {
         let now = Instant::now();
         let mut names = names(&["a"], now);
         names.answered("a", Ok(answer(&[A], 9)), now);
-        let first = names.answered("a", Err("gone".into()), now);
-        assert_eq!(
-            first.line.unwrap(),
-            "cannot resolve a: gone; it keeps 192.0.2.1"
-        );
-        assert!(!first.has_changed);
-        assert!(names.answered("a", Err("gone".into()), now).line.is_none());
+        let fail = |names: &mut Names| names.answered("a", Err("gone".into()), now);
+        let line = fail(&mut names).unwrap();
+        assert_eq!(line, "cannot resolve a: gone; it keeps 192.0.2.1");
+        assert!(fail(&mut names).is_none());
         assert_eq!(names.resolved().get("a", 80), [A]);
-        let back = names.answered("a", Ok(answer(&[A], 9)), now);
-        assert_eq!(back.line.unwrap(), "a resolves to 192.0.2.1");
+        let back = names.answered("a", Ok(answer(&[A], 9)), now).unwrap();
+        assert_eq!(back, "a resolves to 192.0.2.1");
     }
 
     #[test]
@@ -268,7 +264,7 @@ mod tests {
         assert_eq!(names.resolved().get("a", 80), [A]);
         assert_eq!(names.resolved().get("c", 80), [B]);
         assert_eq!(names.ask_due(now), ["c"], "a is not due yet");
-        assert!(!names.answered("b", Ok(answer(&[B], 9)), now).has_changed);
+        assert!(names.answered("b", Ok(answer(&[B], 9)), now).is_none());
         assert!(names.without_address().is_empty());
     }
 }
