@@ -2,9 +2,9 @@
 
 use crate::sync::{AtomicU32, AtomicU64, Ordering, fence};
 
-const WORDS: usize = 4;
+const WORDS: usize = 16;
 
-/// The most workers that the waiting set can tell apart; others share a bit with worker `ix % MAX_WORKERS`.
+/// The most workers that a process may have; the configuration allows no more.
 pub const MAX_WORKERS: usize = WORDS * 64;
 
 /// Index of a worker in its process.
@@ -78,8 +78,11 @@ impl Waiters {
 }
 
 fn place(worker: WorkerIx) -> (usize, u64) {
-    let slot = worker % MAX_WORKERS;
-    (slot / 64, 1 << (slot % 64))
+    assert!(
+        worker < MAX_WORKERS,
+        "worker {worker} of at most {MAX_WORKERS}"
+    );
+    (worker / 64, 1 << (worker % 64))
 }
 
 #[cfg(test)]
@@ -89,11 +92,11 @@ mod tests {
     #[test]
     fn every_waiting_worker_is_taken_once_and_in_turn() {
         let waiters = Waiters::new();
-        for worker in [3, 64, 255, 0] {
+        for worker in [3, 64, 1_023, 0] {
             waiters.add(worker);
         }
         assert_eq!(
-            [0, 3, 64, 255].map(Some),
+            [0, 3, 64, 1_023].map(Some),
             std::array::from_fn(|_| waiters.take())
         );
         assert_eq!(waiters.take(), None);
