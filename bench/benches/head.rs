@@ -131,7 +131,8 @@ fn chunks(c: &mut Criterion) {
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("64_bytes_each", |b| {
         b.iter(|| {
-            // Decoding moves data, so each round starts from the encoded bytes; the copy is part of the figure.
+            // Decoding moves data, so each round starts from the encoded bytes; the copy is part of
+            // the figure.
             input.copy_from_slice(&body);
             BodyDecoder::new(Framing::Chunked).decode(black_box(&mut input))
         });

@@ -1,5 +1,6 @@
-//! What each fuzz target does with its input, as plain functions: libFuzzer feeds them in `fuzz_targets/`, and
-//! `tests/replay.rs` runs the committed corpus through them on any toolchain. Each panics if a promise is broken.
+//! What each fuzz target does with its input, as plain functions: libFuzzer feeds them in
+//! `fuzz_targets/`, and `tests/replay.rs` runs the committed corpus through them on any toolchain.
+//! Each panics if a promise is broken.
 //!
 //! Fuzz with `cargo +nightly fuzz run TARGET`; replay with `cargo test --no-default-features`.
 
@@ -66,7 +67,8 @@ pub fn chunked_body(data: &[u8]) {
     }
 }
 
-/// Heads read as the oracle reads them, and what a request becomes on its way to an origin reads there as the same.
+/// Heads read as the oracle reads them, and what a request becomes on its way to an origin reads
+/// there as the same.
 pub fn head_vs_oracle(data: &[u8]) {
     let (ours, theirs) = (compare::parse_request(data), compare::ask_request(data));
     assert!(agree(&ours, &theirs), "{ours:?} against {theirs:?}");

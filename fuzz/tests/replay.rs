@@ -1,4 +1,5 @@
-//! Runs every committed input through its target. An input that breaks a promise fails the test and is named.
+//! Runs every committed input through its target. An input that breaks a promise fails the test and
+//! is named.
 
 use std::fs;
 use std::panic;

@@ -3,8 +3,9 @@
 use crate::syntax::HOST_NAME;
 use std::net::Ipv6Addr;
 
-/// True for `host[:port]` as Host and an absolute target may hold it (RFC 9110 section 7.2, RFC 3986 section 3.2):
-/// a name, an IPv4 address or a bracketed IPv6 address, then at most one port, which may be empty but not above
+/// True for `host[:port]` as Host and an absolute target may hold it (RFC 9110 section 7.2, RFC
+/// 3986 section 3.2): a name, an IPv4 address or a bracketed IPv6 address, then at most one port,
+/// which may be empty but not above
 /// 65535. User information, escapes and IPvFuture are refused.
 pub(crate) fn is_valid(authority: &[u8]) -> bool {
     let Some((host, port)) = split(authority) else {
@@ -17,7 +18,8 @@ pub(crate) fn is_valid(authority: &[u8]) -> bool {
     host_is_valid && port.is_none_or(is_port)
 }
 
-/// Host and port of an authority; `None` if a bracket is left open or followed by anything but a port.
+/// Host and port of an authority; `None` if a bracket is left open or followed by anything but a
+/// port.
 fn split(authority: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let host_len = if authority.first() == Some(&b'[') {
         authority.iter().position(|b| *b == b']')? + 1

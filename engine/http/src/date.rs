@@ -1,22 +1,24 @@
 //! HTTP dates (RFC 9110 section 5.6.7).
 
-use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use crate::write::Text;
+use std::fmt::Write;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Last second that an HTTP date can show: 9999-12-31T23:59:59Z.
 const LAST: u64 = 253_402_300_799;
 
-/// Appends the date `unix_seconds` after 1970 in IMF-fixdate form, `Sun, 06 Nov 1994 08:49:37 GMT` (29 bytes).
-/// Times after the year 9999 are written as its last second.
+/// Appends the date `unix_seconds` after 1970 in IMF-fixdate form, `Sun, 06 Nov 1994 08:49:37 GMT`
+/// (29 bytes). Times after the year 9999 are written as its last second.
 pub fn write_http_date(unix_seconds: u64, out: &mut Vec<u8>) {
     let time = UNIX_EPOCH + Duration::from_secs(unix_seconds.min(LAST));
-    write!(out, "{}", httpdate::HttpDate::from(time)).expect("a Vec takes every write");
+    let date = httpdate::HttpDate::from(time);
+    write!(Text(out), "{date}").expect("a Vec takes every write");
 }
 
-/// Seconds since 1970 of an HTTP date in any of the three forms that RFC 9110 asks recipients to read;
-/// `None` if it is malformed or before 1970.
+/// Seconds since 1970 of an HTTP date in any of the three forms that RFC 9110 asks recipients to
+/// read; `None` if it is malformed or before 1970.
 pub fn parse_http_date(text: &[u8]) -> Option<u64> {
-    let time: SystemTime = httpdate::parse_http_date(std::str::from_utf8(text).ok()?).ok()?;
+    let time = httpdate::parse_http_date(std::str::from_utf8(text).ok()?).ok()?;
     Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 

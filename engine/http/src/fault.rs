@@ -15,7 +15,8 @@ pub enum Blame {
 
 /// A refusal: why a message, a request or a connection was not served.
 ///
-/// It is the error type of this crate; the reason carries the status to answer with and who is to blame.
+/// It is the error type of this crate; the reason carries the status to answer with and who is to
+/// blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
     /// The named reason.
@@ -48,13 +49,15 @@ impl std::error::Error for Fault {}
 
 macro_rules! reasons {
     ($($(#[$doc:meta])* $id:ident $word:literal $status:literal $blame:ident;)*) => {
-        /// Why something was refused or given up. Each has a stable word, a response status and a side to blame.
+        /// Why something was refused or given up. Each has a stable word, a response status and a
+        /// side to blame.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[repr(u8)]
         pub enum Reason { $($(#[$doc])* $id,)* }
 
         impl Reason {
-            /// All reasons, in the order of their discriminants (so `ALL[reason as usize] == reason`).
+            /// All reasons, in the order of their discriminants (so `ALL[reason as usize] ==
+            /// reason`).
             pub const ALL: &'static [Reason] = &[$(Reason::$id,)*];
 
             /// The stable lower-case word that logs and metrics show.
@@ -95,8 +98,8 @@ reasons! {
     RepeatedHost "repeated_host" 400 Client;
     /// Host is empty or not `host[:port]` (section 3.2; RFC 9110 section 7.2).
     BadHost "bad_host" 400 Client;
-    /// A field name is empty, holds a byte that is not a token character (section 5), or hides a framing or forwarding
-    /// field behind underscores.
+    /// A field name is empty, holds a byte that is not a token character (section 5), or hides a
+    /// framing or forwarding field behind underscores.
     BadFieldName "bad_field_name" 400 Client;
     /// A field value holds NUL or another control character (RFC 9110 section 5.5).
     BadFieldValue "bad_field_value" 400 Client;
@@ -206,8 +209,8 @@ reasons! {
 
 impl Reason {
     /// The reason for the same flaw in bytes that an upstream sent: a malformed head becomes
-    /// [`Reason::BadUpstreamHead`], a malformed body [`Reason::BadUpstreamBody`], and so on. Reasons that
-    /// are not about a message's bytes stay as they are.
+    /// [`Reason::BadUpstreamHead`], a malformed body [`Reason::BadUpstreamBody`], and so on.
+    /// Reasons that are not about a message's bytes stay as they are.
     #[must_use]
     pub const fn from_upstream(self) -> Reason {
         match self {

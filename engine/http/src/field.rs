@@ -94,7 +94,8 @@ impl Fields {
         Some(field.value.of(buf))
     }
 
-    /// True if a Connection field names this field, so that it must not be forwarded (RFC 9110 section 7.6.1).
+    /// True if a Connection field names this field, so that it must not be forwarded (RFC 9110
+    /// section 7.6.1).
     ///
     /// Fields that frame, route or authorise are never taken away like this ([`Name::is_kept`]).
     #[inline]

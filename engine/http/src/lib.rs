@@ -1,7 +1,8 @@
 //! The vocabulary of HTTP (heads, fields, framing, faults) and the HTTP/1 parser and serialiser.
 //!
-//! A mind: it takes bytes and gives facts and bytes back. It has no socket, clock, thread or file, and it never panics on
-//! what a peer sent. What RFC 9112 forbids is refused, never repaired, and every refusal has its [`Reason`].
+//! A mind: it takes bytes and gives facts and bytes back. It has no socket, clock, thread or file,
+//! and it never panics on what a peer sent. What RFC 9112 forbids is refused, never repaired, and
+//! every refusal has its [`Reason`].
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -13,6 +14,7 @@
 //! | [`path`] | paths in one normal form |
 //! | [`forwarded`] | `Forwarded`, `X-Forwarded-*` and the real client's address |
 //! | `write` | [`HeadWriter`] and chunk frames |
+//! | `authority`, `syntax` | `host[:port]` and the byte classes of the grammar |
 //! | [`date`], [`status`] | HTTP dates and reason phrases |
 
 mod authority;

@@ -22,7 +22,8 @@ macro_rules! names {
 enum Class {
     /// Forwarded unless Connection names it.
     Plain,
-    /// Meant for all recipients, or needed to route, frame or authorise: Connection can't take it away.
+    /// Meant for all recipients, or needed to route, frame or authorise: Connection can't take it
+    /// away.
     Kept,
     /// For this connection only.
     Hop,
@@ -105,9 +106,10 @@ impl Name {
         }
     }
 
-    /// True for an unknown name that becomes a framing field or one of the forwarding fields that we write when its
-    /// underscores are read as dashes, as servers do that pass fields on in environment variables (RFC 3875
-    /// section 4.1.18). Such a twin would stand beside the real field unseen by us.
+    /// True for an unknown name that becomes a framing field or one of the forwarding fields that
+    /// we write when its underscores are read as dashes, as servers do that pass fields on in
+    /// environment variables (RFC 3875 section 4.1.18). Such a twin would stand beside the real
+    /// field unseen by us.
     pub(crate) fn is_disguise(text: &[u8]) -> bool {
         let mut dashed = [0; LONGEST_DISGUISED];
         let Some(dashed) = dashed.get_mut(..text.len()) else {
@@ -127,23 +129,24 @@ impl Name {
         TEXTS[self as usize]
     }
 
-    /// True for fields that concern one connection only and are never forwarded (RFC 9110 section 7.6.1;
-    /// proxy authentication is between the client and its own proxy).
+    /// True for fields that concern one connection only and are never forwarded (RFC 9110 section
+    /// 7.6.1; proxy authentication is between the client and its own proxy).
     #[inline]
     pub const fn is_hop_by_hop(self) -> bool {
         matches!(CLASSES[self as usize], Class::Hop)
     }
 
-    /// True for fields that an entry in Connection can't have removed: those that frame, route, authorise or are
-    /// meant for all recipients. Without this rule `Connection: authorization` would strip it on our hop.
+    /// True for fields that an entry in Connection can't have removed: those that frame, route,
+    /// authorise or are meant for all recipients. Without this rule `Connection: authorization`
+    /// would strip it on our hop.
     #[inline]
     pub const fn is_kept(self) -> bool {
         matches!(CLASSES[self as usize], Class::Kept)
     }
 }
 
-/// Compares with a known name without regard to case, a word at a time: the standard library goes byte by byte, and this is
-/// done for every field of every message.
+/// Compares with a known name without regard to case, a word at a time: the standard library goes
+/// byte by byte, and this is done for every field of every message.
 #[inline]
 fn is_spelt(text: &[u8], known: &[u8]) -> bool {
     text.len() == known.len()
@@ -186,8 +189,8 @@ fn half_word_end(text: &[u8]) -> Option<u64> {
         .map(|bytes| lower(u32::from_le_bytes(*bytes).into()))
 }
 
-/// Bytes with their letters in lower case. Other bytes may change too, but never into a letter, a digit or a dash, which is
-/// all that known names are made of.
+/// Bytes with their letters in lower case. Other bytes may change too, but never into a letter, a
+/// digit or a dash, which is all that known names are made of.
 #[inline]
 const fn lower(word: u64) -> u64 {
     word | (word & 0x4040_4040_4040_4040) >> 1
@@ -207,7 +210,8 @@ const LONGEST_DISGUISED: usize = "X-Forwarded-Proto".len();
 const SLOTS: usize = 256;
 const TABLE: [Name; SLOTS] = build();
 
-/// Where a name's id lies. The factors were found by trial; `build` proves that no two names share a slot.
+/// Where a name's id lies. The factors were found by trial; `build` proves that no two names share
+/// a slot.
 const fn slot(len: usize, first: u8, last: u8, before: u8) -> usize {
     let (first, last, before) = (first | 0x20, last | 0x20, before | 0x20);
     (len * 191 + first as usize * 138 + last as usize * 81 + before as usize * 99) % SLOTS

@@ -12,13 +12,15 @@ pub enum Normal {
     Changed,
 }
 
-/// Brings a path into normal form (RFC 3986 section 6.2.2): escapes of unreserved characters are decoded, other
-/// escapes are written in upper case, dot segments are removed, and with `merge_slashes` so are empty segments except a last one.
-/// `%2F` stays escaped. The result starts with `/`; `*` is left alone and an empty path becomes `/`.
+/// Brings a path into normal form (RFC 3986 section 6.2.2): escapes of unreserved characters are
+/// decoded, other escapes are written in upper case, dot segments are removed, and with
+/// `merge_slashes` so are empty segments except a last one. `%2F` stays escaped. The result starts
+/// with `/`; `*` is left alone and an empty path becomes `/`.
 ///
 /// # Errors
-/// [`Reason::BadPath`] for a malformed escape, a NUL, a path that climbs above its root, and dot segments that would
-/// appear only when a server decodes `%2F` or `%5C` or cuts off `;parameters`: `/a/..%2Fb`, `/a/..;/b`.
+/// [`Reason::BadPath`] for a malformed escape, a NUL, a path that climbs above its root, and dot
+/// segments that would appear only when a server decodes `%2F` or `%5C` or cuts off `;parameters`:
+/// `/a/..%2Fb`, `/a/..;/b`.
 pub fn normalise(path: &[u8], scratch: &mut Vec<u8>, merge_slashes: bool) -> Result<Normal, Fault> {
     if path == b"*" || is_normal(path, merge_slashes) {
         return Ok(Normal::Same);
@@ -124,8 +126,8 @@ fn hex(digit: u8) -> Result<u8, Reason> {
     Ok(value as u8)
 }
 
-/// True if a part of the segment becomes a dot segment for a server that takes an escaped slash or a backslash for a
-/// separator, or that drops `;parameters`.
+/// True if a part of the segment becomes a dot segment for a server that takes an escaped slash or
+/// a backslash for a separator, or that drops `;parameters`.
 fn hides_dots(segment: &[u8]) -> bool {
     let mut rest = segment;
     loop {

@@ -1,7 +1,7 @@
 //! Status codes and the phrases that we send with them.
 
-/// The standard phrase for a status code (RFC 9110 section 15 and the IANA registry); for any other code the
-/// name of its class.
+/// The standard phrase for a status code (RFC 9110 section 15 and the IANA registry); for any other
+/// code the name of its class.
 pub const fn reason_phrase(status: u16) -> &'static str {
     match status {
         100 => "Continue",

@@ -33,23 +33,25 @@ impl ByteSet {
 /// `tchar`: what methods, field names and tokens are made of (RFC 9110 section 5.6.2).
 pub(crate) static TOKEN: ByteSet = ByteSet::new(true, b"!#$%&'*+-.^_`|~");
 
-/// What a path may hold: `pchar` and `/` (RFC 3986 section 3.3), and `[`, `]` and `|`, which browsers send
-/// unescaped (WHATWG URL leaves them out of its path percent-encode set) and which no parser of a path treats
-/// specially.
+/// What a path may hold: `pchar` and `/` (RFC 3986 section 3.3), and `[`, `]` and `|`, which
+/// browsers send unescaped (WHATWG URL leaves them out of its path percent-encode set) and which no
+/// parser of a path treats specially.
 pub(crate) static PATH: ByteSet = ByteSet::new(true, b"-._~%!$&'()*+,;=:@/[]|");
 
-/// What a query may hold: as for [`PATH`], and `?`, and what WHATWG URL leaves unescaped in a query: ``^`{}``.
-/// A query is passed on unread, so a lone `%` is let through as well: browsers send `?q=100%`.
+/// What a query may hold: as for [`PATH`], and `?`, and what WHATWG URL leaves unescaped in a
+/// query: ``^`{}``. A query is passed on unread, so a lone `%` is let through as well: browsers
+/// send `?q=100%`.
 pub(crate) static QUERY: ByteSet = ByteSet::new(true, b"-._~%!$&'()*+,;=:@/?[]|^`{}");
 
 /// `unreserved` of RFC 3986 section 2.3: bytes whose escape means the same as the byte.
 pub(crate) static UNRESERVED: ByteSet = ByteSet::new(true, b"-._~");
 
-/// What a host name may hold here: `unreserved` only. RFC 3986 would also let escapes and sub-delimiters
-/// through; no host name in use has them, and servers disagree about what they mean.
+/// What a host name may hold here: `unreserved` only. RFC 3986 would also let escapes and
+/// sub-delimiters through; no host name in use has them, and servers disagree about what they mean.
 pub(crate) static HOST_NAME: ByteSet = ByteSet::new(true, b"-._~");
 
-/// True for a byte that a field value may hold: visible, space, tab or obs-text (RFC 9110 section 5.5).
+/// True for a byte that a field value may hold: visible, space, tab or obs-text (RFC 9110 section
+/// 5.5).
 pub(crate) const fn is_value_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
@@ -74,8 +76,8 @@ pub(crate) fn trim_ows(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// The members of a comma-separated list, trimmed, without the empty ones (RFC 9110 section 5.6.1.2).
-/// Quoted strings are not understood: use it for lists of tokens only.
+/// The members of a comma-separated list, trimmed, without the empty ones (RFC 9110 section
+/// 5.6.1.2). Quoted strings are not understood: use it for lists of tokens only.
 pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|b| *b == b',')

@@ -1,6 +1,7 @@
 //! Writing heads and chunk frames.
 
 use crate::status::reason_phrase;
+use std::fmt;
 
 /// The last chunk and an empty trailer section (RFC 9112 section 7.1).
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
@@ -8,10 +9,11 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// The CRLF that closes a chunk's data.
 pub const CHUNK_END: &[u8] = b"\r\n";
 
-/// Appends one head to a buffer. Call [`HeadWriter::request_line`] or [`HeadWriter::status_line`] first, then the
-/// fields, then [`HeadWriter::end`].
+/// Appends one head to a buffer. Call [`HeadWriter::request_line`] or [`HeadWriter::status_line`]
+/// first, then the fields, then [`HeadWriter::end`].
 ///
-/// It writes what it is given: names and values must come from a parsed head or from validated configuration.
+/// It writes what it is given: names and values must come from a parsed head or from validated
+/// configuration.
 pub struct HeadWriter<'a>(&'a mut Vec<u8>);
 
 impl<'a> HeadWriter<'a> {
@@ -65,7 +67,8 @@ impl<'a> HeadWriter<'a> {
         self.0.extend_from_slice(b"\r\n");
     }
 
-    /// Starts a composed field: `name: `. Add [`HeadWriter::value_part`]s, then [`HeadWriter::end_field`].
+    /// Starts a composed field: `name: `. Add [`HeadWriter::value_part`]s, then
+    /// [`HeadWriter::end_field`].
     #[inline]
     pub fn field_name(&mut self, name: &[u8]) {
         debug_assert!(is_clean(name));
@@ -119,8 +122,8 @@ impl<'a> HeadWriter<'a> {
     }
 }
 
-/// Appends the size line of a chunk of `len` bytes. Its data and [`CHUNK_END`] must follow; `len` is not zero, for
-/// that would be the last chunk: see [`LAST_CHUNK`].
+/// Appends the size line of a chunk of `len` bytes. Its data and [`CHUNK_END`] must follow; `len`
+/// is not zero, for that would be the last chunk: see [`LAST_CHUNK`].
 #[inline]
 pub fn chunk_header(out: &mut Vec<u8>, len: usize) {
     debug_assert!(len > 0);
@@ -148,6 +151,16 @@ pub fn write_decimal(out: &mut Vec<u8>, number: u64) {
         rest /= 10;
     }
     out.extend_from_slice(&digits[at..]);
+}
+
+/// Lets the formatting machinery append to a buffer.
+pub(crate) struct Text<'a>(pub(crate) &'a mut Vec<u8>);
+
+impl fmt::Write for Text<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
 }
 
 /// Our own writers never let a line break into a head.

@@ -38,11 +38,13 @@ impl BodyDecoder {
         })
     }
 
-    /// Decodes the next bytes of the connection. It uses up all of `input` unless the body ends within.
+    /// Decodes the next bytes of the connection. It uses up all of `input` unless the body ends
+    /// within.
     ///
     /// # Errors
-    /// [`Reason::BadChunk`], [`Reason::ChunkExtTooLong`] or [`Reason::BadTrailer`]; the body is lost then, and the
-    /// decoder refuses everything after. For a response use [`Fault::from_upstream`].
+    /// [`Reason::BadChunk`], [`Reason::ChunkExtTooLong`] or [`Reason::BadTrailer`]; the body is
+    /// lost then, and the decoder refuses everything after. For a response use
+    /// [`Fault::from_upstream`].
     #[inline]
     pub fn decode(&mut self, input: &mut [u8]) -> Result<Decoded, Fault> {
         if let Kind::Chunked(chunked) = &mut self.0 {
@@ -53,8 +55,8 @@ impl BodyDecoder {
             .expect("what is not chunked is plain"))
     }
 
-    /// As [`BodyDecoder::decode`] for the next `len` bytes of a body that is not chunked: its bytes are data as they
-    /// stand, so they are neither needed nor changed. `None` for a chunked one.
+    /// As [`BodyDecoder::decode`] for the next `len` bytes of a body that is not chunked: its bytes
+    /// are data as they stand, so they are neither needed nor changed. `None` for a chunked one.
     #[inline]
     pub fn decode_plain(&mut self, len: usize) -> Option<Decoded> {
         let (len, done) = match &mut self.0 {
@@ -98,7 +100,8 @@ impl BodyDecoder {
         }
     }
 
-    /// Bytes of data that are known to be still to come: the rest of a length, or of the current chunk.
+    /// Bytes of data that are known to be still to come: the rest of a length, or of the current
+    /// chunk.
     #[inline]
     pub fn known_left(&self) -> u64 {
         match &self.0 {
@@ -108,7 +111,8 @@ impl BodyDecoder {
         }
     }
 
-    /// The trailer fields of a complete chunked body that may be forwarded, once; `None` if there are none.
+    /// The trailer fields of a complete chunked body that may be forwarded, once; `None` if there
+    /// are none.
     pub fn trailers(&mut self) -> Option<Trailers> {
         match &mut self.0 {
             Kind::Chunked(chunked) => chunked.take_trailers(),

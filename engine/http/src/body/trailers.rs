@@ -11,8 +11,8 @@ const MOST_BYTES: usize = 8 * 1024;
 /// Most fields in it.
 const MOST_FIELDS: usize = 64;
 
-/// The trailer fields of a body. Those with a meaning before the body (framing, routing, authentication, and so on:
-/// RFC 9110 section 6.5.1) have been dropped.
+/// The trailer fields of a body. Those with a meaning before the body (framing, routing,
+/// authentication, and so on: RFC 9110 section 6.5.1) have been dropped.
 #[derive(Clone, Debug)]
 pub struct Trailers {
     /// The bytes that the fields' spans point into; they hold the dropped ones too.

@@ -14,7 +14,8 @@ pub(super) fn request(window: &[u8], error: Error) -> Reason {
     }
 }
 
-/// The reason for a refused response head. All but size is one reason for an upstream, so no more is looked into.
+/// The reason for a refused response head. All but size is one reason for an upstream, so no more
+/// is looked into.
 #[cold]
 pub(super) fn response(error: Error) -> Reason {
     match error {

@@ -6,7 +6,8 @@ use crate::message::{Framing, Version};
 use crate::name::Name;
 use crate::syntax::{decimal, list_members};
 
-/// The facts. Each refusal that needs only one field is made at once; the others when the question is asked.
+/// The facts. Each refusal that needs only one field is made at once; the others when the question
+/// is asked.
 #[derive(Default)]
 pub(crate) struct Facts {
     hosts: u32,
@@ -58,7 +59,8 @@ impl Facts {
         Ok(())
     }
 
-    /// The one Host value; `None` if there is none, which only HTTP/1.0 allows (RFC 9112 section 3.2).
+    /// The one Host value; `None` if there is none, which only HTTP/1.0 allows (RFC 9112 section
+    /// 3.2).
     #[inline]
     pub(super) fn host(&self, version: Version) -> Result<Option<Span>, Reason> {
         match self.hosts {
@@ -69,7 +71,8 @@ impl Facts {
         }
     }
 
-    /// What Transfer-Encoding or Content-Length say; `None` if neither is there (RFC 9112 sections 6.1 to 6.3).
+    /// What Transfer-Encoding or Content-Length say; `None` if neither is there (RFC 9112 sections
+    /// 6.1 to 6.3).
     #[inline]
     pub(super) fn framing(&self, version: Version) -> Result<Option<Framing>, Reason> {
         if self.codings == 0 {
@@ -87,13 +90,19 @@ impl Facts {
         self.coding.map_or(Ok(Some(Framing::Chunked)), Err)
     }
 
+    /// Whether the fields speak of a body that is not empty.
+    pub(super) fn promises_body(&self) -> bool {
+        self.codings > 0 || self.length.is_some_and(|length| length > 0)
+    }
+
     /// Whether the connection may carry another message (RFC 9112 section 9.3).
     #[inline]
     pub(super) fn keep_alive(&self, version: Version) -> bool {
         !self.close && (self.keep_alive || version == Version::Http11)
     }
 
-    /// Whether the client waits for `100 Continue`. HTTP/1.0 clients can't (RFC 9110 section 10.1.1).
+    /// Whether the client waits for `100 Continue`. HTTP/1.0 clients can't (RFC 9110 section
+    /// 10.1.1).
     #[inline]
     pub(super) fn expect_continue(&self, version: Version) -> Result<bool, Reason> {
         match self.expect {

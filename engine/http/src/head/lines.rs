@@ -19,7 +19,8 @@ pub(super) fn room<'b>() -> Room<'b> {
 
 /// A section of field lines that httparse has taken apart.
 pub(crate) struct Section<'h, 'b> {
-    /// What httparse was given; the section ends at its own empty line, which may be followed by other bytes.
+    /// What httparse was given; the section ends at its own empty line, which may be followed by
+    /// other bytes.
     pub(crate) window: &'b [u8],
     /// Offset of `window` in the buffer that spans refer to.
     pub(crate) base: usize,
@@ -31,8 +32,8 @@ pub(crate) struct Section<'h, 'b> {
 
 /// Fills `fields` and the facts that framing needs, in one pass.
 ///
-/// httparse lets a line end in LF alone. So each line's place is computed from the end of the line before it,
-/// and its CRLF is checked.
+/// httparse lets a line end in LF alone. So each line's place is computed from the end of the line
+/// before it, and its CRLF is checked.
 pub(crate) fn read_fields(section: &Section<'_, '_>, fields: &mut Fields) -> Result<Facts, Reason> {
     let (window, base) = (section.window, section.base);
     let mut facts = Facts::default();

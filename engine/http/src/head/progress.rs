@@ -7,10 +7,12 @@ use crate::message::HeadLimits;
 /// Bytes that a buffer is recognised by.
 const LAST: usize = 8;
 
-/// Remembers how far a partial head has been read, so that one that arrives byte by byte costs linear time.
+/// Remembers how far a partial head has been read, so that one that arrives byte by byte costs
+/// linear time.
 ///
-/// A head is parsed when it is first presented, when its first line is complete, and when its empty line is there.
-/// In between, each line is judged once, so that a head is refused as soon as a line or a limit is broken.
+/// A head is parsed when it is first presented, when its first line is complete, and when its empty
+/// line is there. In between, each line is judged once, so that a head is refused as soon as a line
+/// or a limit is broken.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress {
     seen: usize,
@@ -27,7 +29,8 @@ impl Progress {
         self.seen > 0
     }
 
-    /// Looks at the bytes that are new in `window`, which starts at the first line; true if it should be parsed now.
+    /// Looks at the bytes that are new in `window`, which starts at the first line; true if it
+    /// should be parsed now.
     pub(super) fn advance(&mut self, window: &[u8], limits: &HeadLimits) -> Result<bool, Reason> {
         if !self.continues_in(window) {
             *self = Self::default();
@@ -103,8 +106,8 @@ mod tests {
         max_fields: 2,
     };
 
-    /// Presents `text` byte by byte; the last answer, which must be the first that is not `Ok(false)`, but for that at
-    /// the end of the first line.
+    /// Presents `text` byte by byte; the last answer, which must be the first that is not
+    /// `Ok(false)`, but for that at the end of the first line.
     fn feed(text: &[u8]) -> Result<bool, Reason> {
         let mut progress = Progress::default();
         let first_line = text.iter().position(|b| *b == b'\n').map(|at| at + 1);

@@ -15,9 +15,9 @@ const MOST_EMPTY_LINES: usize = 4;
 
 /// The head of a request (RFC 9112 section 3), parsed in place.
 ///
-/// It is meant to be kept and reused: [`RequestHead::parse`] clears and refills it, and allocates nothing once it has
-/// seen its largest head. All spans point into the buffer that was parsed. The contents are meaningful only
-/// after `parse` has returned a length.
+/// It is meant to be kept and reused: [`RequestHead::parse`] clears and refills it, and allocates
+/// nothing once it has seen its largest head. All spans point into the buffer that was parsed. The
+/// contents are meaningful only after `parse` has returned a length.
 #[derive(Clone, Debug)]
 pub struct RequestHead {
     /// The method.
@@ -28,12 +28,13 @@ pub struct RequestHead {
     pub version: Version,
     /// The form of the target.
     pub form: Form,
-    /// The target's path as sent. It is empty for an absolute target without one: use [`RequestHead::path_bytes`].
+    /// The target's path as sent. It is empty for an absolute target without one: use
+    /// [`RequestHead::path_bytes`].
     pub path: Span,
     /// The target's query without its `?`.
     pub query: Option<Span>,
-    /// The effective `host[:port]`: that of an absolute target wins over Host (RFC 9112 section 3.2.2). Empty only
-    /// for HTTP/1.0 without Host.
+    /// The effective `host[:port]`: that of an absolute target wins over Host (RFC 9112 section
+    /// 3.2.2). Empty only for HTTP/1.0 without Host.
     pub authority: Span,
     /// All fields, in order.
     pub fields: Fields,
@@ -41,8 +42,9 @@ pub struct RequestHead {
     pub framing: Framing,
     /// Whether the client wants the connection kept.
     pub keep_alive: bool,
-    /// Whether the client waits for `100 Continue` before it sends the body. Where it is false, Expect must not be
-    /// forwarded: HTTP/1.0 has us ignore it (RFC 9110 section 10.1.1), and we speak 1.1 upstream.
+    /// Whether the client waits for `100 Continue` before it sends the body. Where it is false,
+    /// Expect must not be forwarded: HTTP/1.0 has us ignore it (RFC 9110 section 10.1.1), and we
+    /// speak 1.1 upstream.
     pub expect_continue: bool,
     /// Length of the head in bytes, with the empty lines before it.
     pub len: usize,
@@ -69,15 +71,17 @@ impl RequestHead {
         }
     }
 
-    /// Parses the head at the start of `buf`. `Ok(None)` means that it is not complete: call again with the same
-    /// bytes and more behind them. `Ok(Some(len))` means that the head is the first `len` bytes.
+    /// Parses the head at the start of `buf`. `Ok(None)` means that it is not complete: call again
+    /// with the same bytes and more behind them. `Ok(Some(len))` means that the head is the first
+    /// `len` bytes.
     ///
-    /// While a head is partial, `self` remembers how far it looked: call [`RequestHead::reset`] before parsing
-    /// another connection's bytes in between.
+    /// While a head is partial, `self` remembers how far it looked: call [`RequestHead::reset`]
+    /// before parsing another connection's bytes in between.
     ///
     /// # Errors
-    /// Anything that RFC 9112 forbids and any broken limit, each with its own reason; partial heads are refused as
-    /// soon as they break one. After an error the connection has no known next message: answer and close.
+    /// Anything that RFC 9112 forbids and any broken limit, each with its own reason; partial heads
+    /// are refused as soon as they break one. After an error the connection has no known next
+    /// message: answer and close.
     #[inline]
     pub fn parse(&mut self, buf: &[u8], limits: &HeadLimits) -> Result<Option<usize>, Fault> {
         let answer = self.parse_head(buf, limits);
@@ -92,8 +96,8 @@ impl RequestHead {
         self.progress = Progress::default();
     }
 
-    /// The path to route and forward: the target's, or for an absolute target without a path `/`, or `*` for
-    /// OPTIONS without a query (RFC 9112 section 3.2.4).
+    /// The path to route and forward: the target's, or for an absolute target without a path `/`,
+    /// or `*` for OPTIONS without a query (RFC 9112 section 3.2.4).
     #[inline]
     pub fn path_bytes<'b>(&self, buf: &'b [u8]) -> &'b [u8] {
         match self.path.of(buf) {

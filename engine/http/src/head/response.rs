@@ -13,7 +13,8 @@ use httparse::Status;
 /// `HTTP/1.x` and a space come before the status code, whose three digits end here.
 const CODE_END: usize = 12;
 
-/// The head of a response (RFC 9112 section 4), parsed in place. Kept and reused like [`crate::RequestHead`].
+/// The head of a response (RFC 9112 section 4), parsed in place. Kept and reused like
+/// [`crate::RequestHead`].
 #[derive(Clone, Debug)]
 pub struct ResponseHead {
     /// The version of the message.
@@ -24,10 +25,12 @@ pub struct ResponseHead {
     pub reason: Span,
     /// All fields, in order.
     pub fields: Fields,
-    /// How the body is delimited. [`Framing::None`] where a body can't be, whatever Content-Length says: after HEAD, and
-    /// for 1xx, 204 and 304. After 101 the bytes that follow belong to the other protocol.
+    /// How the body is delimited. [`Framing::None`] where a body can't be, whatever Content-Length
+    /// says: after HEAD, and for 1xx, 204 and 304. After 101 the bytes that follow belong to the
+    /// other protocol.
     pub framing: Framing,
-    /// Whether the server keeps the connection after this response; false when closing it delimits the body.
+    /// Whether the server keeps the connection after this response; false when closing it delimits
+    /// the body, and for a 204 that promises a body, which a server might then send all the same.
     pub keep_alive: bool,
     /// Length of the head in bytes.
     pub len: usize,
@@ -49,15 +52,16 @@ impl ResponseHead {
         }
     }
 
-    /// Parses the head at the start of `buf`, the answer to a request with `method`. Partial heads are treated as in
-    /// [`crate::RequestHead::parse`].
+    /// Parses the head at the start of `buf`, the answer to a request with `method`. Partial heads
+    /// are treated as in [`crate::RequestHead::parse`].
     ///
-    /// An upstream is judged as strictly as a client, except that the space before an empty reason phrase may be
-    /// missing: many servers leave it out, and the line has no other reading.
+    /// An upstream is judged as strictly as a client, except that the space before an empty reason
+    /// phrase may be missing: many servers leave it out, and the line has no other reading.
     ///
     /// # Errors
-    /// [`Reason::BadUpstreamHead`] for anything that RFC 9112 forbids, [`Reason::UpstreamHeadTooLarge`] for any
-    /// broken limit. The connection has no known next message then.
+    /// [`Reason::BadUpstreamHead`] for anything that RFC 9112 forbids,
+    /// [`Reason::UpstreamHeadTooLarge`] for any broken limit. The connection has no known next
+    /// message then.
     #[inline]
     pub fn parse(
         &mut self,
@@ -142,7 +146,9 @@ impl ResponseHead {
         };
         let facts = read_fields(&section, &mut self.fields)?;
         self.framing = framing(&facts, self.version, status, method)?;
-        self.keep_alive = facts.keep_alive(self.version) && self.framing != Framing::UntilClose;
+        self.keep_alive = facts.keep_alive(self.version)
+            && self.framing != Framing::UntilClose
+            && !(status == 204 && facts.promises_body());
         Ok(())
     }
 }
@@ -155,7 +161,9 @@ impl Default for ResponseHead {
 
 field_access!(ResponseHead);
 
-/// RFC 9112 section 6.3. What the fields say is judged even where it does not count.
+/// RFC 9112 section 6.3. What the fields say is judged even where it does not count, and an interim
+/// response that promises a body is refused: were the body sent, it would be read as the final
+/// response.
 fn framing(
     facts: &Facts,
     version: Version,
@@ -163,6 +171,9 @@ fn framing(
     method: Method,
 ) -> Result<Framing, Reason> {
     let said = facts.framing(version)?;
+    if status < 200 && facts.promises_body() {
+        return Err(Reason::BadContentLength);
+    }
     let bodiless = method == Method::Head || matches!(status, 100..=199 | 204 | 304);
     let tunnel = method == Method::Connect && matches!(status, 200..=299);
     if bodiless || tunnel {

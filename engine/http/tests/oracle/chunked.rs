@@ -76,7 +76,8 @@ fn trailer_section(data: Vec<u8>, bytes: &[u8], at: usize) -> Answer<Chunked> {
     }
 }
 
-/// The crate reads trailers as it reads heads, so a Content-Length there is refused when it is malformed or repeated.
+/// The crate reads trailers as it reads heads, so a Content-Length there is refused when it is
+/// malformed or repeated.
 fn content_lengths_are_plain(trailers: &[Field]) -> bool {
     let mut lengths: Vec<Field> = trailers.to_vec();
     lengths.retain(|field| field.0.eq_ignore_ascii_case(b"content-length"));

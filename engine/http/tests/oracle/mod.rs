@@ -1,7 +1,8 @@
-//! A second reading of RFC 9112: slow, obvious, line by line, and sharing no code with the crate or with httparse.
+//! A second reading of RFC 9112: slow, obvious, line by line, and sharing no code with the crate or
+//! with httparse.
 //!
-//! It copies everything, looks at nothing twice cleverly, and only ever sees whole inputs. The suite and the fuzz
-//! targets hold the real parsers against it.
+//! It copies everything, looks at nothing twice cleverly, and only ever sees whole inputs. The
+//! suite and the fuzz targets hold the real parsers against it.
 
 pub(crate) mod chunked;
 pub(crate) mod request;

@@ -82,7 +82,8 @@ fn head(lines: &[Vec<u8>], limits: Limits) -> Option<Request> {
     })
 }
 
-/// Underscores that an origin may read as dashes, in fields that frame a message or say where it came from.
+/// Underscores that an origin may read as dashes, in fields that frame a message or say where it
+/// came from.
 fn is_disguised(name: &[u8]) -> bool {
     let text = String::from_utf8_lossy(name).to_ascii_lowercase();
     let dashed = text.replace('_', "-");

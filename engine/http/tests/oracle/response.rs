@@ -58,6 +58,10 @@ fn head(lines: &[Vec<u8>], limits: Limits, method: &[u8]) -> Option<Response> {
     }
     let fields: Vec<Field> = rest.iter().map(|l| text::field(l)).collect::<Option<_>>()?;
     let said = text::framing(&fields, minor).ok()?;
+    let promises = !matches!(said, None | Some(Framing::Length(0)));
+    if status < 200 && promises {
+        return None;
+    }
     let without = method == b"HEAD" || status < 200 || status == 204 || status == 304;
     let framing = match said {
         _ if without => Framing::None,
@@ -70,7 +74,9 @@ fn head(lines: &[Vec<u8>], limits: Limits, method: &[u8]) -> Option<Response> {
         status,
         reason: reason.to_vec(),
         framing,
-        keep_alive: text::keep_alive(&fields, minor) && framing != Framing::UntilClose,
+        keep_alive: text::keep_alive(&fields, minor)
+            && framing != Framing::UntilClose
+            && !(status == 204 && promises),
         fields,
     })
 }

@@ -38,8 +38,8 @@ pub(crate) fn is_text(byte: u8) -> bool {
 /// Lines without their CRLF; an error if one of them ends otherwise.
 pub(crate) type Lines = Result<Vec<Vec<u8>>, ()>;
 
-/// The lines of the section at the start of `bytes`, without CRLF, up to its empty line; and its length with that.
-/// `None` if the empty line is not there.
+/// The lines of the section at the start of `bytes`, without CRLF, up to its empty line; and its
+/// length with that. `None` if the empty line is not there.
 pub(crate) fn section(bytes: &[u8]) -> Option<(Lines, usize)> {
     let mut lines = Ok(Vec::new());
     let mut at = 0;

@@ -8,7 +8,8 @@ use ringfence_http::{BodyDecoder, Framing, LAST_CHUNK, Name, Reason, chunk_heade
 /// What a body comes to: the data, the bytes used up, and whether it is complete.
 type Outcome = Result<(Vec<u8>, usize, bool), Reason>;
 
-/// Decodes `bytes` cut into pieces of these sizes, again and again; each piece in an allocation of its own.
+/// Decodes `bytes` cut into pieces of these sizes, again and again; each piece in an allocation of
+/// its own.
 fn decode_in_pieces(bytes: &[u8], sizes: &[usize], decoder: &mut BodyDecoder) -> Outcome {
     let (mut data, mut at) = (Vec::new(), 0);
     for size in sizes.iter().cycle() {

@@ -47,8 +47,8 @@ pub(crate) fn ask_response(bytes: &[u8], method: Method) -> Answer<Response> {
     oracle::response::parse(bytes, oracle_limits(), method.as_str().as_bytes())
 }
 
-/// Whether the two agree: the same message, or the same refusal. Of bytes that the oracle finds incomplete, ours may
-/// know already that they can't become good.
+/// Whether the two agree: the same message, or the same refusal. Of bytes that the oracle finds
+/// incomplete, ours may know already that they can't become good.
 pub(crate) fn agree<T: PartialEq>(
     ours: &Result<Option<(T, usize)>, Fault>,
     theirs: &Answer<T>,

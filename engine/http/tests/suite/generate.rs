@@ -1,4 +1,5 @@
-//! Heads that are nearly good: whole lines from a kit of good and nasty ones, then a few bytes changed.
+//! Heads that are nearly good: whole lines from a kit of good and nasty ones, then a few bytes
+//! changed.
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -220,7 +221,8 @@ fn head(first: impl Strategy<Value = String>) -> impl Strategy<Value = Vec<u8>> 
     spoilt(whole)
 }
 
-/// With up to two bytes overwritten, inserted or removed. Characters above U+007F become single bytes half of the time.
+/// With up to two bytes overwritten, inserted or removed. Characters above U+007F become single
+/// bytes half of the time.
 fn spoilt(whole: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<Index>(), select(NASTY), 0..3u8);
     let changes = prop_oneof![2 => Just(Vec::new()), 1 => prop::collection::vec(change, 1..3)];

@@ -34,7 +34,8 @@ proptest! {
         prop_assert!(agree(&ours, &ask_response(&bytes, Method::Get)));
     }
 
-    /// Byte by byte, a head ends where it ends in one piece: never sooner, never refused on the way to being good.
+    /// Byte by byte, a head ends where it ends in one piece: never sooner, never refused on the way
+    /// to being good.
     #[test]
     fn requests_arrive_in_any_pieces(
         bytes in generate::request(),

@@ -1,4 +1,5 @@
-//! The crate's behaviour as a whole, held against the oracle and against tables of good and bad messages.
+//! The crate's behaviour as a whole, held against the oracle and against tables of good and bad
+//! messages.
 
 #[path = "../oracle/mod.rs"]
 mod oracle;

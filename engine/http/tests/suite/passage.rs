@@ -56,7 +56,8 @@ fn write_head(head: &RequestHead, bytes: &[u8], path: &[u8], out: &mut Vec<u8>) 
     for field in &head.fields {
         let dropped = field.id.is_hop_by_hop()
             || matches!(field.id, Name::Host | Name::ContentLength)
-            // An expectation that HTTP/1.0 has us ignore would come alive in the HTTP/1.1 that we speak.
+            // An expectation that HTTP/1.0 has us ignore would come alive in the HTTP/1.1 that we
+            // speak.
             || (field.id == Name::Expect && !head.expect_continue)
             || head.is_connection_named(bytes, field);
         if !dropped {

@@ -1,5 +1,5 @@
-//! Ambiguous requests: we refuse, or what an origin would receive from us reads there as exactly the one request that we
-//! routed, with a body of the same bytes.
+//! Ambiguous requests: we refuse, or what an origin would receive from us reads there as exactly
+//! the one request that we routed, with a body of the same bytes.
 
 use crate::generate;
 use crate::passage::{check, pass};
