@@ -130,6 +130,8 @@ mod tests {
         ..OK
     };
 
+    const NOBODY: [Vec<usize>; 2] = [Vec::new(), Vec::new()];
+
     fn who(standings: &[Standing], threshold: f64) -> [Vec<usize>; 2] {
         tiers(standings, threshold)
             .map(|steps| (0..steps.len()).filter(|ix| steps[*ix] > 0).collect())
@@ -139,8 +141,8 @@ mod tests {
     fn backups_stand_behind_primaries() {
         assert_eq!(who(&[OK, ILL, SPARE, LEAVING], 0.0), [vec![0], vec![2]]);
         assert_eq!(who(&[ILL, ILL, SPARE, ILL_SPARE], 0.0), [vec![2], vec![]]);
-        assert_eq!(who(&[ILL, ILL_SPARE], 0.0), [vec![], vec![]]);
-        assert_eq!(who(&[], 0.5), [vec![], vec![]]);
+        assert_eq!(who(&[ILL, ILL_SPARE], 0.0), NOBODY);
+        assert_eq!(who(&[], 0.5), NOBODY);
     }
 
     #[test]
@@ -152,7 +154,7 @@ mod tests {
         assert_eq!(who(&[OK, ILL, ILL, LEAVING], 0.3), [vec![0], vec![]]);
         assert_eq!(who(&[ILL, LEAVING, ILL_SPARE], 0.1), [vec![0], vec![]]);
         assert_eq!(who(&[LEAVING, ILL_SPARE], 0.1), [vec![2 - 1], vec![]]);
-        assert_eq!(who(&[LEAVING], 1.0), [vec![], vec![]]);
+        assert_eq!(who(&[LEAVING], 1.0), NOBODY);
     }
 
     #[test]
