@@ -4,6 +4,7 @@
 //! gives back a plan or a list of precise complaints. It opens no file and reads no clock.
 
 pub mod error;
+pub mod file;
 pub mod limits;
 pub mod matching;
 pub mod overrides;
@@ -13,14 +14,14 @@ pub mod values;
 
 mod load;
 
-pub use load::schema;
-
 pub use error::{ConfigError, Diagnostic};
+pub use load::schema::schema;
 pub use matching::{HeaderMatch, HeaderTest, HostPattern, Matcher, PathPattern, RouteId};
-pub use overrides::{CpuList, OrOff, Overrides};
+pub use overrides::Overrides;
 pub use plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
 pub use plan::observe::{AccessLog, Admin, Expose, LogFormat, LogTarget, Resolver};
-pub use plan::route::{Action, HeaderEdits, Retry, Rewrite, Route, RouteTimeouts, StatusSet};
+pub use plan::rewrite::Rewrite;
+pub use plan::route::{Action, HeaderEdits, Retry, Route, RouteTimeouts};
 pub use plan::template::{Template, TemplateParts};
 pub use plan::upstream::{
     Balance, Check, CheckKind, Ejection, HashKey, Pool, Queue, RetryBudget, SameSite, Secret,
@@ -28,6 +29,10 @@ pub use plan::upstream::{
 };
 pub use plan::workers::{DriverChoice, WorkerCount, Workers};
 pub use plan::{Plan, Quick};
-pub use router::{Found, Miss, Params, Query, Router};
+pub use router::params::Params;
+pub use router::{Found, Miss, Query, Router};
+pub use values::address::OrOff;
+pub use values::cpus::CpuList;
 pub use values::endpoint::{Endpoint, ServerAddress};
-pub use values::words::UnknownWord;
+pub use values::status::StatusSet;
+pub use values::wrong::Wrong;

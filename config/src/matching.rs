@@ -1,5 +1,8 @@
 //! What a route asks of a request: host, path, method, headers. The router is built from these.
 
+pub mod host;
+pub mod path;
+
 /// The place of a route in [`crate::Plan::routes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RouteId(pub u32);

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use crate::plan::observe::{LogFormat, LogTarget};
 use crate::plan::workers::{DriverChoice, WorkerCount};
+use crate::values::address::OrOff;
+use crate::values::cpus::CpuList;
 
-/// Settings from flags; `None` leaves the file's. Each type has `FromStr`, whose error is what to show the user.
+/// Settings from flags; `None` leaves the file's. Each type has `FromStr`, whose error ([`crate::Wrong`]) is what to
+/// show the user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--workers N|auto`
@@ -31,17 +34,4 @@ pub struct Overrides {
     pub access_log: Option<LogFormat>,
     /// `--access-log-to stdout|PATH|syslog:…`
     pub access_log_to: Option<LogTarget>,
-}
-
-/// A list of CPUs: `0-3,6`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CpuList(pub Vec<usize>);
-
-/// A value, or the word `off`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OrOff<T> {
-    /// The word `off`.
-    Off,
-    /// A value.
-    On(T),
 }

@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod observe;
+pub mod rewrite;
 pub mod route;
 pub mod template;
 pub mod upstream;
@@ -16,6 +17,7 @@ use crate::plan::route::Route;
 use crate::plan::upstream::{Balance, Upstream, UpstreamId};
 use crate::plan::workers::Workers;
 use crate::router::Router;
+use crate::values::endpoint::ServerAddress;
 
 /// A whole configuration, checked. Shared by all workers and replaced whole by a reload.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,8 +67,8 @@ impl Plan {
 pub struct Quick {
     /// Addresses to listen on.
     pub from: Vec<SocketAddr>,
-    /// Servers, as a file would write them: `127.0.0.1:3001`, `app.internal:8080`, `unix:/run/app.sock`.
-    pub to: Vec<String>,
+    /// Servers; `FromStr` reads them as a file would write them: `127.0.0.1:3001`, `app.internal:8080`, `unix:/run/app.sock`.
+    pub to: Vec<ServerAddress>,
     /// The balancer; `None` = the default one.
     pub balance: Option<Balance>,
 }

@@ -1,4 +1,12 @@
-//! Values as users write them: addresses, words from a fixed list. The bottom of the crate.
+//! Values as users write them, in the file and in flags. The bottom of the crate.
 
+pub mod address;
+pub mod amount;
+pub mod cpus;
+pub mod duration;
 pub mod endpoint;
+pub mod scalar;
+pub mod status;
+pub mod token;
 pub mod words;
+pub mod wrong;

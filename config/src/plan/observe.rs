@@ -2,9 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::{Schema, json_schema};
+
+use crate::values::endpoint::unix_path;
+use crate::values::scalar::{FromScalar, ToScalar, Written};
 use crate::values::words::words;
+use crate::values::wrong::{Wrong, quoted};
 
 /// Response headers that show how a request was served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,4 +84,80 @@ pub struct Resolver {
     pub max_ttl: Duration,
     /// How long one look-up may take.
     pub timeout: Duration,
+}
+
+impl FromStr for LogTarget {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        if text == "stdout" {
+            return Ok(Self::Stdout);
+        }
+        if let Some(place) = text.strip_prefix("syslog:") {
+            if place.starts_with('/') {
+                return unix_path(place).map(Self::SyslogUnix);
+            }
+            let wrong = || {
+                Wrong::new(format!("{} is not a syslog socket", quoted(place)))
+                    .help("`syslog:/dev/log` or `syslog:10.0.0.5:514`")
+            };
+            return place.parse().map(Self::SyslogUdp).map_err(|_| wrong());
+        }
+        if text.contains('/') {
+            return PathBuf::from_text(text).map(Self::File);
+        }
+        Err(
+            Wrong::new(format!("{} is not a place for a log", quoted(text))).help(format!(
+                "`stdout`, a file such as \"./{text}\", or `syslog:/dev/log`"
+            )),
+        )
+    }
+}
+
+impl FromScalar for LogTarget {
+    const WHAT: &'static str = "a place for a log";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "examples": ["stdout", "/var/log/ringfence.log", "syslog:/dev/log", "syslog:10.0.0.5:514"] })
+    }
+}
+
+impl ToScalar for LogTarget {
+    fn to_scalar(&self) -> Written {
+        match self {
+            Self::Stdout => "stdout".to_owned(),
+            Self::File(path) => path.display().to_string(),
+            Self::SyslogUnix(path) => format!("syslog:{}", path.display()),
+            Self::SyslogUdp(address) => format!("syslog:{address}"),
+        }
+        .into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_targets_read_back() {
+        for text in [
+            "stdout",
+            "/var/log/a.log",
+            "./a.log",
+            "syslog:/dev/log",
+            "syslog:10.0.0.5:514",
+        ] {
+            assert_eq!(
+                text.parse::<LogTarget>().unwrap().to_scalar(),
+                Written::Text(text.to_owned())
+            );
+        }
+        for text in ["", "a.log", "syslog:", "syslog:host:514", "/a\0b"] {
+            assert!(text.parse::<LogTarget>().is_err(), "{text}");
+        }
+    }
 }

@@ -1,13 +1,14 @@
 //! Routes: what is asked of a request, what is done with it, and under which limits.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::matching::Matcher;
+use crate::plan::rewrite::Rewrite;
 use crate::plan::template::Template;
 use crate::plan::upstream::UpstreamId;
+use crate::values::status::StatusSet;
 
 /// A route, with upstream-wide and global settings already resolved into it.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,15 +54,6 @@ pub enum Action {
         /// The `Content-Type`; not sent with an empty body.
         content_type: String,
     },
-}
-
-/// A change of the path's beginning, at a segment boundary. The result always begins with `/`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rewrite {
-    /// The prefix to take away, without a final slash.
-    pub from: String,
-    /// What takes its place, without a final slash; empty = nothing (`strip_prefix`).
-    pub to: String,
 }
 
 /// Changes to header fields. Removals are done first, then `set`, then `add`.
@@ -117,22 +109,4 @@ pub struct Retry {
     /// The longest `Retry-After` that is waited out before a retry on a status; a longer one ends the retries, and the
     /// client gets the response.
     pub max_retry_after: Duration,
-}
-
-/// A set of response statuses.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct StatusSet(pub Vec<RangeInclusive<u16>>);
-
-impl StatusSet {
-    /// Whether the set has this status.
-    #[must_use]
-    pub fn contains(&self, status: u16) -> bool {
-        self.0.iter().any(|range| range.contains(&status))
-    }
-
-    /// Whether the set has no status at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

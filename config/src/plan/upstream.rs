@@ -1,11 +1,17 @@
 //! Upstreams: named groups of servers, and everything that decides which server gets a request.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::plan::route::StatusSet;
+use schemars::{Schema, json_schema};
+
 use crate::values::endpoint::ServerAddress;
-use crate::values::words::words;
+use crate::values::scalar::{FromScalar, ToScalar, Written};
+use crate::values::status::StatusSet;
+use crate::values::token::{Token, field_name};
+use crate::values::words::{unknown, words};
+use crate::values::wrong::Wrong;
 
 /// The place of an upstream in [`crate::Plan::upstreams`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -241,4 +247,46 @@ pub struct RetryBudget {
     pub share: f64,
     /// Retries a second that are allowed whatever the share.
     pub min_per_second: u32,
+}
+
+impl FromStr for HashKey {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        match text.split_once(':') {
+            None if text == "ip" => Ok(Self::Ip),
+            None if text == "path" => Ok(Self::Path),
+            Some(("header", name)) => field_name(name).map(Self::Header),
+            Some(("cookie", name)) => Token::from_text(name).map(|name| Self::Cookie(name.0)),
+            _ => Err(unknown(
+                "hash key",
+                text,
+                ["ip", "path", "header:NAME", "cookie:NAME"].into_iter(),
+            )),
+        }
+    }
+}
+
+impl FromScalar for HashKey {
+    const WHAT: &'static str = "a hash key";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse()
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^(ip|path|(header|cookie):.+|.*\$\{.*)$" })
+    }
+}
+
+impl ToScalar for HashKey {
+    fn to_scalar(&self) -> Written {
+        match self {
+            Self::Ip => "ip".to_owned(),
+            Self::Path => "path".to_owned(),
+            Self::Header(name) => format!("header:{name}"),
+            Self::Cookie(name) => format!("cookie:{name}"),
+        }
+        .into()
+    }
 }

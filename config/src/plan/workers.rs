@@ -1,6 +1,13 @@
 //! Threads, CPUs and rings.
 
+use std::str::FromStr;
+
+use schemars::{Schema, json_schema};
+
+use crate::limits;
+use crate::values::scalar::{FromScalar, ToScalar, Written};
 use crate::values::words::words;
+use crate::values::wrong::{Wrong, quoted};
 
 /// Per-core tuning. Every field is also a flag of the command line, and a flag wins over the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,3 +53,53 @@ words!(DriverChoice, "driver", {
     IoUring => "io_uring",
     Epoll => "epoll",
 });
+
+impl FromStr for WorkerCount {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        if text == "auto" {
+            return Ok(Self::Auto);
+        }
+        let wrong = || {
+            Wrong::new(format!("{} is not a number of workers", quoted(text)))
+                .help("a whole number, or `auto`")
+        };
+        Self::from_integer(text.parse().map_err(|_| wrong())?)
+    }
+}
+
+impl FromScalar for WorkerCount {
+    const WHAT: &'static str = "a number of workers, or `auto`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        text.parse()
+    }
+
+    fn from_integer(number: i64) -> Result<Self, Wrong> {
+        let bound = limits::WORKERS;
+        match u32::try_from(number) {
+            Ok(count) if (bound.min..=bound.max).contains(&count) => Ok(Self::Fixed(count)),
+            _ => Err(Wrong::new(format!("{number} workers cannot be started"))
+                .help(format!("from {} to {}, or `auto`", bound.min, bound.max))),
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "integer", "minimum": limits::WORKERS.min, "maximum": limits::WORKERS.max },
+                { "type": "string", "pattern": r"^(auto|[0-9]+|.*\$\{.*)$" },
+            ],
+        })
+    }
+}
+
+impl ToScalar for WorkerCount {
+    fn to_scalar(&self) -> Written {
+        match self {
+            Self::Auto => "auto".to_owned().into(),
+            Self::Fixed(count) => Written::Integer(i64::from(*count)),
+        }
+    }
+}

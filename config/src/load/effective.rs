@@ -1,0 +1,63 @@
+//! From the plan back to a file in which every default is visible.
+
+mod process;
+mod route;
+mod upstream;
+
+use crate::file::File;
+use crate::plan::Plan;
+use crate::values::address::OrOff;
+use crate::values::scalar::Scalar;
+
+impl Plan {
+    /// The configuration as TOML with every default made visible. Loading it gives an equal plan. It has the sticky
+    /// cookies' secrets in it.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        write(&file(self))
+    }
+}
+
+/// A file as TOML. What looks like a variable in it is none, so it is escaped.
+pub(super) fn write(file: &File) -> String {
+    let text = toml::to_string(file)
+        .expect("the file's structures are tables of scalars, which TOML has a form for");
+    text.replace("${", "$${")
+}
+
+fn file(plan: &Plan) -> File {
+    File {
+        workers: Some(process::workers(&plan.workers)),
+        timeouts: Some(process::timeouts(&plan.timeouts)),
+        limits: Some(process::limits(&plan.limits)),
+        retry: None,
+        forwarding: Some(process::forwarding(&plan.forwarding)),
+        expose: Some(process::expose(&plan.expose)),
+        access_log: Some(process::access_log(&plan.access_log)),
+        admin: Some(process::admin(&plan.admin)),
+        resolver: Some(process::resolver(&plan.resolver)),
+        listener: Some(plan.listeners.iter().map(process::listener).collect()),
+        route: Some(
+            plan.routes
+                .iter()
+                .map(|found| route::route(found, &plan.upstreams))
+                .collect(),
+        ),
+        upstream: Some(
+            plan.upstreams
+                .iter()
+                .map(|found| (found.name.clone(), upstream::upstream(found)))
+                .collect(),
+        ),
+    }
+}
+
+/// A field with this value.
+fn some<T>(value: T) -> Option<Scalar<T>> {
+    Some(Scalar(value))
+}
+
+/// A field that says `off` where there is no value.
+fn or_off<T>(value: Option<T>) -> Option<Scalar<OrOff<T>>> {
+    some(OrOff::from(value))
+}

@@ -1,0 +1,120 @@
+//! `[[listener]]`, `[timeouts]`, `[limits]` and `[forwarding]`.
+
+use std::collections::BTreeMap;
+
+use crate::file::client as file;
+use crate::limits as most;
+use crate::load::lower::value;
+use crate::load::report::Place;
+use crate::plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
+use crate::values::amount::Size;
+use crate::values::scalar::Scalar;
+use crate::values::wrong::Wrong;
+
+pub(super) fn listeners(written: Option<Vec<file::Listener>>, root: &Place<'_>) -> Vec<Listener> {
+    let written = written.unwrap_or_default();
+    if written.is_empty() {
+        root.missing(
+            "listener",
+            "say where clients connect: `[[listener]]` and `address = \"127.0.0.1:8080\"`",
+        );
+    }
+    let at = root.key("listener");
+    at.at_most(written.len(), most::LISTENERS, "listeners");
+    let mut seen = BTreeMap::new();
+    let mut listeners = Vec::new();
+    for (place, listener) in written.iter().enumerate() {
+        let here = at.index(place);
+        let Some(address) = value(&listener.address) else {
+            here.missing("address", "for example `address = \"127.0.0.1:8080\"`");
+            continue;
+        };
+        match seen.get(&address) {
+            Some(first) => here.key("address").say_beside(
+                Wrong::new(format!("{address} is listened on twice")),
+                &at.index(*first),
+                "first here",
+            ),
+            None => {
+                seen.insert(address, place);
+                listeners.push(Listener { address });
+            }
+        }
+    }
+    listeners
+}
+
+pub(super) fn timeouts(file: &file::Timeouts, at: &Place<'_>) -> ClientTimeouts {
+    ClientTimeouts {
+        head: at
+            .key("head")
+            .bounded(value(&file.head), &most::HEAD_TIMEOUT),
+        keep_alive: at
+            .key("keep_alive")
+            .bounded(value(&file.keep_alive), &most::KEEP_ALIVE),
+        body: at
+            .key("body")
+            .bounded(value(&file.body), &most::BODY_TIMEOUT),
+        send: at
+            .key("send")
+            .bounded(value(&file.send), &most::SEND_TIMEOUT),
+        drain: at.key("drain").bounded(value(&file.drain), &most::DRAIN),
+    }
+}
+
+pub(super) fn limits(file: &file::Limits, at: &Place<'_>) -> Limits {
+    let size = |field: &Option<Scalar<Size>>, key, bound| {
+        at.key(key).bounded(value(field).map(|size| size.0), bound)
+    };
+    let max_line = size(&file.max_line, "max_line", &most::MAX_LINE);
+    let max_head = size(&file.max_head, "max_head", &most::MAX_HEAD);
+    if max_line > max_head {
+        let wrong = Wrong::new("a request line may be larger than the whole head");
+        at.key(if file.max_line.is_some() {
+            "max_line"
+        } else {
+            "max_head"
+        })
+        .say(wrong.help(format!(
+            "`max_line` is {}, `max_head` is {}",
+            Size(max_line).show(),
+            Size(max_head).show()
+        )));
+    }
+    Limits {
+        max_line: in_memory(max_line),
+        max_head: in_memory(max_head),
+        max_fields: at
+            .key("max_fields")
+            .bounded(value(&file.max_fields), &most::MAX_FIELDS) as usize,
+        min_receive_rate: size(
+            &file.min_receive_rate,
+            "min_receive_rate",
+            &most::MIN_RECEIVE_RATE,
+        ),
+        rate_grace: at
+            .key("rate_grace")
+            .bounded(value(&file.rate_grace), &most::RATE_GRACE),
+        merge_slashes: value(&file.merge_slashes).unwrap_or(true),
+    }
+}
+
+pub(super) fn forwarding(file: file::Forwarding, at: &Place<'_>) -> Forwarding {
+    let trusted = file.trusted.map(|many| many.0).unwrap_or_default();
+    at.key("trusted")
+        .at_most(trusted.len(), most::TRUSTED, "networks");
+    Forwarding {
+        trusted: trusted.into_iter().map(|net| net.0).collect(),
+        forwarded: value(&file.forwarded).unwrap_or(false),
+        x_forwarded: value(&file.x_forwarded).unwrap_or(true),
+        request_id: value(&file.request_id).unwrap_or(true),
+        via: file.via.map_or(Some(most::VIA.to_owned()), |via| {
+            via.0.into_option().map(|name| name.0)
+        }),
+    }
+}
+
+/// A size whose bound is far below what memory can address.
+pub(super) fn in_memory(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
