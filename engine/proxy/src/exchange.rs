@@ -1,4 +1,4 @@
-//! One request and its response, and the one place that moves it between stations.
+//! One request and its response, as the stations see them.
 
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -16,7 +16,6 @@ use crate::epoch::Epoch;
 use crate::lane::{Lane, Ticket};
 use crate::pool::Link;
 use crate::request_id::MadeId;
-use crate::stations::{answer, ask, dial, finish, head::Arrival, refuse, relay, route, screen};
 use crate::upload::Upload;
 use crate::worker::{Heads, InFlight};
 
@@ -67,6 +66,15 @@ pub(crate) struct Call {
     pub(crate) head: Lease,
     /// The request's body on its way, where it did not arrive with the head.
     pub(crate) upload: Option<Upload>,
+}
+
+/// A request whose head is complete.
+pub(crate) struct Arrival {
+    pub(crate) heads: Heads,
+    /// The head's bytes; the spans in `heads.request` point into them.
+    pub(crate) bytes: Lease,
+    /// When the first byte of the head was seen.
+    pub(crate) began: Duration,
 }
 
 /// One request on its way.
@@ -136,27 +144,9 @@ pub(crate) struct Tally {
     pub(crate) answered: bool,
 }
 
-/// Takes a request through its stations to its end.
-pub(crate) async fn walk(conn: &mut Conn, arrival: Arrival) -> Next {
-    let mut ex = Exchange::new(conn, arrival);
-    let mut at = Station::Screen;
-    loop {
-        at = match at {
-            Station::Screen => screen::pass(&mut ex),
-            Station::Route => route::choose(&mut ex),
-            Station::Dial => dial::open(&mut ex).await,
-            Station::Redial(ticket) => dial::anew(&mut ex, ticket).await,
-            Station::Ask(call) => ask::send(&mut ex, call).await,
-            Station::Answer(call) => answer::receive(&mut ex, call).await,
-            Station::Relay(call) => relay::pass(&mut ex, call).await,
-            Station::Refuse(refusal) => refuse::send(&mut ex, refusal).await,
-            Station::Finish(next) => return finish::close(ex, next),
-        }
-    }
-}
-
 impl<'c> Exchange<'c> {
-    fn new(conn: &'c mut Conn, arrival: Arrival) -> Self {
+    /// The exchange of a request that has just arrived.
+    pub(crate) fn new(conn: &'c mut Conn, arrival: Arrival) -> Self {
         let epoch = conn.worker.epoch();
         let in_flight = conn.worker.begin_request();
         let tally = Tally {

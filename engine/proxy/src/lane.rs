@@ -15,8 +15,8 @@ use ringfence_http::Reason;
 use ringfence_io::{now, timeout_at};
 use ringfence_telemetry::ServerStats;
 
-use crate::epoch::share;
 use crate::house::{House, Order};
+use crate::share::share;
 
 /// An upstream on this worker.
 pub(crate) struct Lane {
@@ -27,7 +27,8 @@ pub(crate) struct Lane {
     budget: RefCell<RetryBudget>,
     /// One block a server, by its index in the group.
     stats: Vec<Arc<ServerStats>>,
-    waiting: RefCell<VecDeque<Rc<Waiter>>>,
+    /// Requests of this upstream that wait on this worker, also those from before a reload.
+    waiting: Rc<RefCell<VecDeque<Rc<Waiter>>>>,
     /// Requests that may wait on this worker.
     most_waiting: usize,
 }
@@ -64,7 +65,7 @@ impl Lane {
             picker: RefCell::new(picker),
             budget: RefCell::new(RetryBudget::new(&group.upstream.retry_budget, workers)),
             stats,
-            waiting: RefCell::default(),
+            waiting: previous.map_or_else(Rc::default, |lane| lane.waiting.clone()),
             most_waiting: share(group.upstream.queue.size, workers, worker),
             group,
             house,
@@ -281,15 +282,16 @@ impl Ticket {
         let Some(permit) = self.permit.take() else {
             return;
         };
-        let server = self.server().clone();
-        let mut picker = self.lane.picker.borrow_mut();
+        let lane = self.lane.clone();
+        let server = &lane.group.servers[self.ix];
+        let mut picker = lane.picker.borrow_mut();
         // A transition is counted in the health table, where the control side sees it.
         picker.finished(self.ix, outcome, latency, now());
-        self.lane.stats[self.ix]
+        lane.stats[self.ix]
             .active
             .set(u64::from(picker.in_flight(self.ix)));
         drop(picker);
-        self.lane.call(server.release(permit), server.id);
+        lane.call(server.release(permit), server.id);
     }
 }
 

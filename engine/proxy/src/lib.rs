@@ -1,8 +1,8 @@
 //! The request path.
 //!
 //! A [`work`]er owns everything that one core needs. Each client connection is one task
-//! (`conn`), each request on it one exchange, and `exchange::walk` is the one place that
-//! moves an exchange from station to station. One file a station:
+//! (`serve`), each request on it one exchange, and `walk` is the one place that moves an
+//! exchange from station to station. One file a station:
 //!
 //! `Accept → Head → Screen → Route → Dial → Ask → Answer → Relay → Finish`, and the side door
 //! `Refuse`, where every response that we invent ourselves is made.
@@ -10,7 +10,8 @@
 //! | module | holds |
 //! |---|---|
 //! | `house` | all that cores share, and the orders that the control side posts |
-//! | `worker` | one core: its listeners, connections, drain |
+//! | `work` | running one core: its listeners, its orders, its drain |
+//! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
@@ -30,9 +31,14 @@ mod pace;
 pub mod pool;
 mod request_id;
 mod retry;
+mod seat;
+mod serve;
+mod share;
 mod stations;
 mod upload;
+mod walk;
+mod work;
 mod worker;
 
 pub use house::{Adoption, House, Order, WorkerSeed};
-pub use worker::work;
+pub use work::work;

@@ -1,7 +1,6 @@
-//! One core: its listeners, its connections, and the orders that it takes.
+//! Everything that one core needs to serve requests.
 
 use std::cell::{Cell, Ref, RefCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +8,17 @@ use std::time::Duration;
 use ringfence_balance::ServerId;
 use ringfence_config::UpstreamId;
 use ringfence_http::{RequestHead, ResponseHead};
-use ringfence_io::{ListenSocket, Listener, Mailbox, Stats, now, sleep, spawn, stats};
+use ringfence_io::{Stats, now, stats};
 use ringfence_telemetry::{LogQueue, WorkerStats};
 use slab::Slab;
 
-use crate::conn::Seat;
 use crate::date::DateText;
 use crate::epoch::Epoch;
-use crate::house::{Adoption, House, Order, WorkerSeed};
+use crate::house::{Adoption, House};
 use crate::lane::Lane;
 use crate::pool::{Link, Pool, Source};
 use crate::request_id::{MadeId, RequestIds};
-use crate::stations::accept;
-
-/// How often idle upstream connections are looked over.
-const SWEEP_EVERY: Duration = Duration::from_millis(500);
-
-/// Once draining, a client connection that stays idle for so long is closed. A busy client
-/// sends its next request sooner, and is told there to close.
-const DRAIN_IDLE: Duration = Duration::from_millis(500);
-
-/// How often a drain looks whether all connections have ended.
-const DRAIN_STEP: Duration = Duration::from_millis(20);
+use crate::seat::Seat;
 
 /// Spare parsed heads that a worker keeps.
 const SPARE_HEADS: usize = 256;
@@ -48,7 +36,6 @@ pub(crate) struct Worker {
     pool: RefCell<Pool>,
     heads: RefCell<Vec<Heads>>,
     seats: RefCell<Slab<Rc<Seat>>>,
-    listeners: RefCell<Vec<Rc<Listener>>>,
     ids: RefCell<RequestIds>,
     /// When idle client connections are closed, once a drain has begun.
     drain_idle_at: Cell<Option<Duration>>,
@@ -65,26 +52,8 @@ pub(crate) struct HeadPair {
     pub(crate) response: ResponseHead,
 }
 
-/// Runs one worker on the current thread until an order to drain has been carried out.
-pub async fn work(seed: WorkerSeed) {
-    let WorkerSeed {
-        index,
-        listeners,
-        adoption,
-        mut orders,
-        house,
-    } = seed;
-    let worker = Worker::new(index, house, adoption);
-    for socket in listeners {
-        worker.listen(socket);
-    }
-    spawn(worker.clone().sweep());
-    let grace = worker.take_orders(&mut orders).await;
-    worker.drain(grace, &mut orders).await;
-}
-
 impl Worker {
-    fn new(index: usize, house: Arc<House>, adoption: Arc<Adoption>) -> Rc<Self> {
+    pub(crate) fn new(index: usize, house: Arc<House>, adoption: Arc<Adoption>) -> Rc<Self> {
         Rc::new(Self {
             index,
             stats: house.registry.worker(index),
@@ -95,63 +64,19 @@ impl Worker {
             pool: RefCell::default(),
             heads: RefCell::default(),
             seats: RefCell::default(),
-            listeners: RefCell::default(),
             ids: RefCell::new(RequestIds::new()),
             drain_idle_at: Cell::new(None),
             house,
         })
     }
 
-    /// Carries out orders until one says to drain, and returns its time limit.
-    async fn take_orders(self: &Rc<Self>, orders: &mut Mailbox<Order>) -> Duration {
-        loop {
-            if let Some(grace) = self.obey(orders.recv().await) {
-                return grace;
-            }
-        }
-    }
-
-    fn obey(self: &Rc<Self>, order: Order) -> Option<Duration> {
-        match order {
-            Order::Adopt(adoption) => self.adopt(adoption),
-            Order::Listen(socket) => self.listen(socket),
-            Order::Unlisten(address) => self.unlisten(address),
-            Order::Wake(server) => self.wake(server),
-            Order::Drain(grace) => return Some(grace),
-        }
-        None
-    }
-
-    fn adopt(&self, adoption: Arc<Adoption>) {
+    /// Serves new requests by `adoption`.
+    pub(crate) fn adopt(&self, adoption: Arc<Adoption>) {
         let next = Epoch::new(adoption, &self.house, self.index, Some(&self.epoch()));
         let old = self.epoch.replace(next);
         let mut left = self.left_lanes.borrow_mut();
         left.retain(|lane| lane.has_waiting());
         left.extend(old.lanes.iter().filter(|lane| lane.has_waiting()).cloned());
-    }
-
-    fn listen(self: &Rc<Self>, socket: ListenSocket) {
-        match Listener::new(socket) {
-            Ok(listener) => {
-                let listener = Rc::new(listener);
-                self.listeners.borrow_mut().push(listener.clone());
-                spawn(accept::run(self.clone(), listener));
-            }
-            Err(error) => eprintln!(
-                "worker {}: cannot accept on a listener: {error}",
-                self.index
-            ),
-        }
-    }
-
-    fn unlisten(&self, address: SocketAddr) {
-        self.listeners.borrow_mut().retain(|listener| {
-            let stays = listener.local_addr() != address;
-            if !stays {
-                listener.close();
-            }
-            stays
-        });
     }
 
     /// Lets one queued request of this worker try again for a place on `server`.
@@ -165,47 +90,42 @@ impl Worker {
         }
     }
 
-    async fn drain(self: &Rc<Self>, grace: Duration, orders: &mut Mailbox<Order>) {
-        let end = now() + grace;
-        let idle_at = now() + DRAIN_IDLE.min(grace);
+    /// Begins the drain: from now on responses end their connections, and those that are idle
+    /// until `idle_at` are closed.
+    pub(crate) fn begin_drain(&self, idle_at: Duration) {
         self.drain_idle_at.set(Some(idle_at));
-        for listener in self.listeners.take() {
-            listener.close();
-        }
         for (_, seat) in &*self.seats.borrow() {
             if seat.idle.get() {
                 seat.stream.set_recv_deadline(Some(idle_at));
             }
         }
-        while now() < end && !self.seats.borrow().is_empty() {
-            while let Some(order) = orders.try_recv() {
-                self.obey(order);
-            }
-            sleep(DRAIN_STEP).await;
-        }
+    }
+
+    /// True while clients are connected.
+    pub(crate) fn has_connections(&self) -> bool {
+        !self.seats.borrow().is_empty()
+    }
+
+    /// Cuts off every client.
+    pub(crate) fn abort_connections(&self) {
         for (_, seat) in &*self.seats.borrow() {
             seat.stream.abort();
         }
     }
 
-    async fn sweep(self: Rc<Self>) {
-        let mut seen = stats();
-        while self.drain_idle_at.get().is_none() {
-            sleep(SWEEP_EVERY).await;
-            let epoch = self.epoch();
-            self.pool
-                .borrow_mut()
-                .sweep(now(), |server| epoch.berth(server));
-            if self.index == 0 {
-                epoch.adoption.expire_spills(now());
-            }
-            self.report(&mut seen);
-            self.stats.pool_idle.set(self.pool.borrow().idle() as u64);
+    /// Looks over the idle upstream connections.
+    pub(crate) fn sweep_pool(&self) {
+        let epoch = self.epoch();
+        let mut pool = self.pool.borrow_mut();
+        pool.sweep(now(), |server| epoch.berth(server));
+        self.stats.pool_idle.set(pool.idle() as u64);
+        if self.index == 0 {
+            epoch.adoption.expire_spills(now());
         }
     }
 
     /// Passes on what the I/O of this core has counted since `seen`.
-    fn report(&self, seen: &mut Stats) {
+    pub(crate) fn report(&self, seen: &mut Stats) {
         let new = stats();
         self.stats.panics.add(new.panics - seen.panics);
         self.stats

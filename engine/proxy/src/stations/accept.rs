@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use ringfence_io::{Listener, spawn};
 
-use crate::conn;
+use crate::serve::serve;
 use crate::worker::Worker;
 
 /// Runs until the listener is closed.
@@ -16,6 +16,6 @@ pub(crate) async fn run(worker: Rc<Worker>, listener: Rc<Listener>) {
             worker.stats.connections_shed.inc();
             continue;
         }
-        spawn(conn::serve(worker.clone(), stream));
+        spawn(serve(worker.clone(), stream));
     }
 }

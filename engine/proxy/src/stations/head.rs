@@ -1,23 +1,13 @@
 //! Head: waits for a request and receives its head.
 
 use std::io::ErrorKind;
-use std::time::Duration;
 
 use ringfence_http::{Fault, Reason};
-use ringfence_io::{Lease, now};
+use ringfence_io::now;
 
 use crate::conn::Conn;
+use crate::exchange::Arrival;
 use crate::pace::MinRate;
-use crate::worker::Heads;
-
-/// A request whose head is complete.
-pub(crate) struct Arrival {
-    pub(crate) heads: Heads,
-    /// The head's bytes; the spans in `heads.request` point into them.
-    pub(crate) bytes: Lease,
-    /// When the first byte of the head was seen.
-    pub(crate) began: Duration,
-}
 
 /// The next request on the connection; nothing when the client has gone or was idle for too
 /// long; a fault when what it sent is no head that we accept.

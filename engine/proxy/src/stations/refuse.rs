@@ -151,7 +151,10 @@ impl Invented {
 /// What the holes of a redirect are filled with.
 fn location(ex: &Exchange<'_>, to: &Template) -> Vec<u8> {
     let head = &ex.heads.request;
-    let params = Params::default();
+    let params = match ex.facts.found {
+        Some(found) => ex.epoch.plan.router.params(found, ex.path()),
+        None => Params::default(),
+    };
     let parts = TemplateParts {
         scheme: "http",
         host: head.authority.of(&ex.bytes),
