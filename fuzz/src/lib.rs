@@ -14,6 +14,7 @@ mod passage;
 
 use compare::{LIMITS, agree};
 use oracle::Answer;
+use ringfence_config::{Overrides, Plan};
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::{
     BodyDecoder, Decoded, Fault, Framing, HeadLimits, Method, RequestHead, ResponseHead,
@@ -81,6 +82,23 @@ pub fn head_vs_oracle(data: &[u8]) {
         );
     }
     passage::check(data);
+}
+
+/// A configuration: a bad one is explained, and a good one reads back from its effective form.
+pub fn config_text(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let env = |name: &str| (name == "SET").then(|| "127.0.0.1:3001".to_owned());
+    let load = |text: &str| Plan::load(text, "fuzz.toml", &env, &Overrides::default());
+    match load(text) {
+        Ok(plan) => {
+            let effective = plan.effective();
+            let again = load(&effective);
+            assert!(again.is_ok_and(|again| again == plan), "{effective}");
+        }
+        Err(error) => assert!(!error.render(false).is_empty()),
+    }
 }
 
 /// Looks at all that a parsed request offers.

@@ -36,6 +36,11 @@ fn chunked_body() {
 }
 
 #[test]
+fn config_text() {
+    replay("config_text", ringfence_fuzz::config_text);
+}
+
+#[test]
 fn head_vs_oracle() {
     replay("head_vs_oracle", ringfence_fuzz::head_vs_oracle);
 }
