@@ -329,3 +329,6 @@ fn report<T>(outcome: io::Result<T>) -> Option<T> {
     let say = |error| crate::notice::notice(format_args!("admin: cannot serve: {error}"));
     outcome.map_err(say).ok()
 }
+
+#[cfg(test)]
+mod tests;
