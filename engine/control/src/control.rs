@@ -15,6 +15,7 @@ use crate::{
 use ringfence_config::{AccessLog, LogFormat, LogTarget, Plan};
 use ringfence_telemetry::Registry;
 use std::{
+    collections::HashSet,
     io,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
@@ -294,6 +295,7 @@ impl Plane {
         control: Change<ControlSocket>,
     ) {
         self.checks.adopt(&scene.roster);
+        retire(&self.shared.registry, &scene);
         self.shared.set_scene(scene);
         self.adopted.send_replace(());
         if let Change::To(listener) = admin {
@@ -322,6 +324,24 @@ impl Plane {
             served.finish(LAST_REPLIES).await;
         }
     }
+}
+
+/// Tells the registry which routes and servers are in force.
+fn retire(registry: &Registry, scene: &Scene) {
+    let routes: HashSet<&str> = scene.plan.routes.iter().map(|route| &*route.name).collect();
+    let groups = scene.roster.groups.iter();
+    let servers: HashSet<(&str, &str)> = groups
+        .flat_map(|group| {
+            group
+                .servers
+                .iter()
+                .map(|server| (&*group.name, &*server.label))
+        })
+        .collect();
+    registry.retire(
+        |route| routes.contains(route),
+        |upstream, server| servers.contains(&(upstream, server)),
+    );
 }
 
 /// Registering with epoll fails only when the kernel is out of memory or watches.

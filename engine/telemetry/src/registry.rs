@@ -80,7 +80,7 @@ impl Registry {
 
     /// Says which routes and servers (upstream, server) the plan in force has. The rest are kept for a while, as late
     /// requests may still count there, and in the end summed under one label, so that memory stays bounded over any
-    /// number of reloads and no total falls.
+    /// number of reloads and no total falls. A name in parentheses stands for no route of a plan, and stays.
     pub fn retire(
         &self,
         is_live_route: impl Fn(&str) -> bool,
@@ -88,7 +88,7 @@ impl Registry {
     ) {
         let mut tables = self.tables();
         tables.routes.retire(
-            |name| is_live_route(name),
+            |name| name.starts_with('(') || is_live_route(name),
             &RETIRED.into(),
             RouteStats::absorb,
         );
@@ -193,13 +193,14 @@ mod tests {
         let rounds = MAX_RETIRED * 3;
         for round in 0..rounds {
             let name = format!("route-{round:04}");
+            registry.route(0, "(none)").responses.record(404);
             registry.route(0, &name).record(200, Duration::ZERO);
             registry.server(1, &name, "s").record(503, Duration::ZERO);
             registry.retire(|live| live == name, |live, _| live == name);
         }
         let tables = registry.tables();
-        // The live one, the retired ones and their heir.
-        assert_eq!(tables.routes.entries.len(), MAX_RETIRED + 2);
+        // The live one, the retired ones, their heir, and the one that never retires.
+        assert_eq!(tables.routes.entries.len(), MAX_RETIRED + 3);
         let total: u64 = tables
             .routes
             .iter()

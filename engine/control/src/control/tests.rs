@@ -418,6 +418,24 @@ fn a_new_plan_moves_the_listeners() {
 }
 
 #[test]
+fn numbers_of_routes_that_left_stay_in_bounds() {
+    let stage = Stage::start("");
+    for round in 0..600 {
+        let name = format!("left-{round}");
+        stage.registry.route(0, &name).record(200, Duration::ZERO);
+    }
+    stage.control.adopt(stage.scene()).unwrap();
+    let is_summed = || {
+        stage
+            .get("/metrics")
+            .1
+            .contains("{route=\"(retired)\",code_class=\"2xx\"} 344\n")
+    };
+    wait_for("the oldest to be summed", is_summed);
+    stage.finish();
+}
+
+#[test]
 fn the_reply_to_the_last_command_is_sent() {
     let stage = Stage::start("");
     let socket = stage.socket();
