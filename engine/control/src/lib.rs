@@ -6,7 +6,9 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `control` | starts, adopts a new plan, stops |
+//! | `control` | the handle: starts, adopts a new plan, stops |
+//! | `opening` | what a plan needs opened, before anything is changed |
+//! | `plane` | the control thread |
 //! | `admin` | `/health`, `/metrics` over TCP, commands over the control socket |
 //! | `serve`, `socket` | bounded HTTP serving; the control socket's file |
 //! | `check` | active checks, and the end of ejections |
@@ -23,6 +25,8 @@ mod exchange;
 mod host;
 mod log;
 mod notice;
+mod opening;
+mod plane;
 mod process;
 mod resolve;
 mod scene;

@@ -1,16 +1,17 @@
 //! The scrape: all blocks summed over the workers, in Prometheus's text exposition format 0.0.4.
 
+mod control;
 mod extra;
 mod text;
+mod workers;
 
 pub use extra::{Extra, Process, ServerState};
 
 use crate::{
     histogram::Snapshot,
     registry::{Registry, Tables},
-    stats::{Classes, ControlStats, WorkerStats},
+    stats::Classes,
 };
-use ringfence_http::Reason;
 use std::time::Duration;
 use text::{Kind, Text};
 
@@ -53,14 +54,14 @@ impl Registry {
         let text = &mut Text::new(out);
         let tables = self.tables();
         routes(text, &tables);
-        clients(text, &tables);
-        upstreams(text, &tables);
+        workers::clients(text, &tables);
+        workers::upstreams(text, &tables);
         servers(text, &tables);
-        workers(text, &tables, extra);
+        workers::workers(text, &tables, extra);
         // The numbers below need no table, and a worker may be waiting for one.
         drop(tables);
         extra::server_states(text, &extra.servers);
-        control(text, &self.control());
+        control::control(text, &self.control());
         extra::process(text, extra);
     }
 }
@@ -86,137 +87,6 @@ fn routes(text: &mut Text<'_>, tables: &Tables) {
         let mut total = Snapshot::default();
         blocks.for_each(|block| block.duration.add_to(&mut total));
         text.histogram(&[("route", route)], &total, &REQUEST_BOUNDS);
-    }
-}
-
-/// A sum over all workers: its name, kind, meaning, and where to find it in a worker's block.
-type Sum = (&'static str, Kind, &'static str, fn(&WorkerStats) -> u64);
-
-const CLIENTS: [Sum; 9] = [
-    (
-        "ringfence_connections_accepted_total",
-        Kind::Counter,
-        "Client connections accepted.",
-        |w| w.connections_accepted.get(),
-    ),
-    (
-        "ringfence_connections_active",
-        Kind::Gauge,
-        "Client connections open now.",
-        |w| w.connections_active.get(),
-    ),
-    (
-        "ringfence_connections_shed_total",
-        Kind::Counter,
-        "Client connections closed unserved because a limit was reached.",
-        |w| w.connections_shed.get(),
-    ),
-    (
-        "ringfence_requests_total",
-        Kind::Counter,
-        "Requests whose head was read whole.",
-        |w| w.requests.get(),
-    ),
-    (
-        "ringfence_requests_in_flight",
-        Kind::Gauge,
-        "Requests being served now.",
-        |w| w.requests_in_flight.get(),
-    ),
-    (
-        "ringfence_received_bytes_total",
-        Kind::Counter,
-        "Bytes received from clients.",
-        |w| w.bytes_in.get(),
-    ),
-    (
-        "ringfence_sent_bytes_total",
-        Kind::Counter,
-        "Bytes sent to clients.",
-        |w| w.bytes_out.get(),
-    ),
-    (
-        "ringfence_panics_total",
-        Kind::Counter,
-        "Requests ended by a defect of ours.",
-        |w| w.panics.get(),
-    ),
-    (
-        "ringfence_access_log_dropped_total",
-        Kind::Counter,
-        "Access-log records dropped because a worker's queue was full.",
-        |w| w.log_dropped.get(),
-    ),
-];
-
-fn clients(text: &mut Text<'_>, tables: &Tables) {
-    sums(text, tables, &CLIENTS);
-    text.head(
-        "ringfence_refusals_total",
-        Kind::Counter,
-        "Requests refused or given up, by reason.",
-    );
-    for &reason in Reason::ALL {
-        let sum = tables.workers.values().map(|w| w.refusals(reason)).sum();
-        text.sample(&[("reason", reason.word())], sum);
-    }
-}
-
-const UPSTREAMS: [Sum; 6] = [
-    (
-        "ringfence_upstream_connects_total",
-        Kind::Counter,
-        "Connections opened to servers.",
-        |w| w.upstream_connects.get(),
-    ),
-    (
-        "ringfence_upstream_connect_failures_total",
-        Kind::Counter,
-        "Attempts to connect to a server that failed.",
-        |w| w.upstream_connect_failures.get(),
-    ),
-    (
-        "ringfence_pool_misses_total",
-        Kind::Counter,
-        "Requests that found no idle connection to their server.",
-        |w| w.pool_misses.get(),
-    ),
-    (
-        "ringfence_pool_idle",
-        Kind::Gauge,
-        "Idle connections to servers in the workers' own pools.",
-        |w| w.pool_idle.get(),
-    ),
-    (
-        "ringfence_retries_total",
-        Kind::Counter,
-        "Requests sent again to a server.",
-        |w| w.retries.get(),
-    ),
-    (
-        "ringfence_retries_denied_total",
-        Kind::Counter,
-        "Retries that the retry budget did not allow.",
-        |w| w.retries_denied.get(),
-    ),
-];
-
-fn upstreams(text: &mut Text<'_>, tables: &Tables) {
-    sums(text, tables, &UPSTREAMS);
-    text.head(
-        "ringfence_pool_hits_total",
-        Kind::Counter,
-        "Requests sent on an idle connection, from the worker's own pool or from the queue between workers.",
-    );
-    let sum = |of: fn(&WorkerStats) -> u64| tables.workers.values().map(|w| of(w)).sum();
-    text.sample(&[("from", "local")], sum(|w| w.pool_hits.get()));
-    text.sample(&[("from", "spill")], sum(|w| w.pool_spill_hits.get()));
-}
-
-fn sums(text: &mut Text<'_>, tables: &Tables, list: &[Sum]) {
-    for (name, kind, help, of) in list {
-        text.head(name, *kind, help);
-        text.sample(&[], tables.workers.values().map(|w| of(w)).sum());
     }
 }
 
@@ -258,105 +128,6 @@ fn servers(text: &mut Text<'_>, tables: &Tables) {
         let mut total = Snapshot::default();
         blocks.for_each(|block| block.latency.add_to(&mut total));
         text.histogram(&name.labels(), &total, &SERVER_BOUNDS);
-    }
-}
-
-/// What is told of each worker by itself, so that an uneven load shows.
-fn workers(text: &mut Text<'_>, tables: &Tables, extra: &Extra<'_>) {
-    let named = |text: &mut Text<'_>, of: &dyn Fn(&WorkerStats) -> Option<f64>| {
-        for (ix, worker) in &tables.workers {
-            if let Some(value) = of(worker) {
-                text.real(&[("worker", &ix.to_string())], value);
-            }
-        }
-    };
-    text.head(
-        "ringfence_worker_info",
-        Kind::Gauge,
-        "Always 1: the I/O driver that a worker got and the CPU that it is pinned to.",
-    );
-    for (ix, worker) in &tables.workers {
-        let Some(about) = worker.about() else {
-            continue;
-        };
-        let cpu = about.cpu.map_or_else(String::new, |cpu| cpu.to_string());
-        let ix = ix.to_string();
-        text.sample(
-            &[("worker", &ix), ("driver", about.driver), ("cpu", &cpu)],
-            1,
-        );
-    }
-    text.head(
-        "ringfence_worker_requests_total",
-        Kind::Counter,
-        "Requests, by worker.",
-    );
-    named(text, &|worker| Some(worker.requests.get() as f64));
-    text.head(
-        "ringfence_worker_connections_active",
-        Kind::Gauge,
-        "Client connections open now, by worker.",
-    );
-    named(text, &|worker| Some(worker.connections_active.get() as f64));
-    text.head(
-        "ringfence_worker_cpu_seconds_total",
-        Kind::Counter,
-        "CPU time of a worker's thread.",
-    );
-    named(text, &|worker| {
-        let used = (extra.thread_cpu)(worker.about()?.thread)?;
-        Some(used.as_secs_f64())
-    });
-}
-
-fn control(text: &mut Text<'_>, stats: &ControlStats) {
-    let plain = [
-        (
-            "ringfence_check_transitions_total",
-            "Changes of a server between up and down by its active checks.",
-            &stats.check_transitions,
-        ),
-        (
-            "ringfence_access_log_written_total",
-            "Access-log lines written.",
-            &stats.log_written,
-        ),
-        (
-            "ringfence_access_log_write_errors_total",
-            "Writes to the access log that failed and are tried again.",
-            &stats.log_write_errors,
-        ),
-        (
-            "ringfence_access_log_lost_total",
-            "Access-log lines given up because the log could not be written.",
-            &stats.log_lost,
-        ),
-    ];
-    for (name, help, counter) in plain {
-        text.head(name, Kind::Counter, help);
-        text.sample(&[], counter.get());
-    }
-    let by_result = [
-        (
-            "ringfence_checks_total",
-            "Active checks of servers, by result.",
-            [&stats.checks_passed, &stats.checks_failed],
-        ),
-        (
-            "ringfence_resolutions_total",
-            "Look-ups of server names, by result.",
-            [&stats.resolutions, &stats.resolution_failures],
-        ),
-        (
-            "ringfence_reloads_total",
-            "Reloads of the configuration, by result.",
-            [&stats.reloads, &stats.reload_failures],
-        ),
-    ];
-    for (name, help, [passed, failed]) in by_result {
-        text.head(name, Kind::Counter, help);
-        text.sample(&[("result", "passed")], passed.get());
-        text.sample(&[("result", "failed")], failed.get());
     }
 }
 

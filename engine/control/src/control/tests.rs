@@ -8,13 +8,13 @@ use crate::{
     testing::{FakeDns, Origin, Reply, Script, response, wait_for},
 };
 use ringfence_balance::{Outcome, Picker, Resolved, Roster, StickySecret, Want};
-use ringfence_config::Overrides;
+use ringfence_config::{Overrides, Plan};
 use ringfence_telemetry::{LogQueue, Part, Record};
 use std::{
     fs,
     io::{Read, Write},
-    net::{IpAddr, TcpStream},
-    path::Path,
+    net::{IpAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
     sync::OnceLock,
     time::Instant,
 };

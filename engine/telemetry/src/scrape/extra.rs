@@ -93,12 +93,7 @@ pub(super) fn server_states(text: &mut Text<'_>, servers: &[ServerState<'_>]) {
 }
 
 pub(super) fn process(text: &mut Text<'_>, extra: &Extra<'_>) {
-    text.head(
-        "ringfence_build_info",
-        Kind::Gauge,
-        "Always 1: the version of this build.",
-    );
-    text.sample(&[("version", extra.version)], 1);
+    build(text, extra.version);
     let seconds = |duration: Duration| duration.as_secs_f64();
     let number = |count: u64| count as f64;
     let process = &extra.process;
@@ -158,4 +153,13 @@ pub(super) fn process(text: &mut Text<'_>, extra: &Extra<'_>) {
             text.real(&[], value);
         }
     }
+}
+
+fn build(text: &mut Text<'_>, version: &str) {
+    text.head(
+        "ringfence_build_info",
+        Kind::Gauge,
+        "Always 1: the version of this build.",
+    );
+    text.sample(&[("version", version)], 1);
 }

@@ -1,6 +1,7 @@
 //! A small parser of the exposition format, and what a scrape must hold.
 
 use super::*;
+use ringfence_http::Reason;
 use std::collections::{BTreeMap, HashSet};
 
 /// Samples by name and labels as written.
