@@ -149,12 +149,8 @@ impl House {
         {
             let tied =
                 |other: &&&Place| seen.contains(**other) && reached[**other].contains(*place);
-            let knot: Vec<String> = edges
-                .keys()
-                .filter(tied)
-                .map(|place| name_of(place))
-                .collect();
-            knots.insert(knot.join(", "));
+            let knot: Vec<&Place> = edges.keys().filter(tied).copied().collect();
+            knots.insert(tell(&knot, &edges));
         }
         knots.into_iter().collect()
     }
@@ -229,6 +225,18 @@ fn place_of(module_file: &Path) -> Place {
         place.pop();
     }
     place
+}
+
+/// Each module of a knot and which others of the knot it names.
+fn tell(knot: &[&Place], edges: &BTreeMap<&Place, BTreeSet<Place>>) -> String {
+    let names = |place: &Place| {
+        let named = edges[place].iter().filter(|other| knot.contains(other));
+        named.map(name_of).collect::<Vec<_>>().join(", ")
+    };
+    let lines = knot
+        .iter()
+        .map(|place| format!("\n    {} names {}", name_of(place), names(place)));
+    lines.collect()
 }
 
 fn name_of(place: &Place) -> String {
