@@ -277,6 +277,15 @@ fn an_idle_control_socket_goes_where_the_user_may_write() {
 }
 
 #[test]
+fn port_0_is_another_port_each_time() {
+    let zero = MINIMAL.replace("8080", "0");
+    let text = format!(
+        "[[listener]]\naddress = \"127.0.0.1:0\"\n[admin]\nlisten = \"127.0.0.1:0\"\n{zero}"
+    );
+    assert_eq!(good(&text).listeners.len(), 2);
+}
+
+#[test]
 fn a_large_file_loads_in_moments() {
     let mut text = MINIMAL.to_owned();
     for at in 0..limits::ROUTES - 1 {

@@ -29,7 +29,8 @@ pub(super) fn listeners(written: Option<Vec<file::Listener>>, root: &Place<'_>) 
             here.missing("address", "for example `address = \"127.0.0.1:8080\"`");
             continue;
         };
-        match seen.get(&address) {
+        // Port 0 is another port each time.
+        match seen.get(&address).filter(|_| address.port() != 0) {
             Some(first) => here.key("address").say_beside(
                 Wrong::new(format!("{address} is listened on twice")),
                 &at.index(*first),

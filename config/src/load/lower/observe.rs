@@ -54,7 +54,7 @@ pub(super) fn admin(
     if let Some(address) = listen.filter(|address| {
         listeners
             .iter()
-            .any(|listener| listener.address == *address)
+            .any(|listener| listener.address == *address && address.port() != 0)
     }) {
         let here = at.key("listen").or_flag("--admin", flags.admin.is_some());
         here.say(
