@@ -6,7 +6,7 @@ use std::{
     fs, io,
     os::unix::{
         fs::{FileTypeExt, MetadataExt, PermissionsExt},
-        net::{UnixListener, UnixStream},
+        net::UnixListener,
     },
     path::{Path, PathBuf},
 };
@@ -35,7 +35,7 @@ impl ControlSocket {
             path: path.to_owned(),
             source,
         };
-        if UnixStream::connect(path).is_ok() {
+        if is_live(path).map_err(refused)? {
             return Err(StartError::ControlInUse {
                 path: path.to_owned(),
             });
@@ -61,6 +61,21 @@ impl Drop for SocketFile {
         if self.identity.is_some() && identity(&self.path) == self.identity {
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Whether a process listens at `path`. Only a refusal proves that it is dead; one that we may not ask is not ours.
+fn is_live(path: &Path) -> io::Result<bool> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // A process that hangs has a full queue, in which a blocking connect would wait for ever.
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock => Ok(true),
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Ok(false),
+            _ => Err(error),
+        },
     }
 }
 
@@ -103,6 +118,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::net::UnixStream;
 
     #[test]
     fn is_for_the_owner_and_goes_when_dropped() {
@@ -125,6 +141,18 @@ mod tests {
         drop(live);
         assert!(path.exists());
         ControlSocket::bind(&path).unwrap();
+    }
+
+    #[test]
+    fn one_that_hangs_is_live() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("control.sock");
+        let hung = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        hung.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        hung.listen(0).unwrap();
+        let _queued = UnixStream::connect(&path).unwrap();
+        let error = ControlSocket::bind(&path).unwrap_err();
+        assert!(matches!(error, StartError::ControlInUse { .. }), "{error}");
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Registry {
         self.tables().servers.block(&name, worker)
     }
 
-    /// The control thread's block.
+    /// The control plane's block.
     #[must_use]
     pub fn control(&self) -> Arc<ControlStats> {
         self.control.clone()

@@ -23,9 +23,9 @@ pub struct WorkerStats {
     pub requests: Counter,
     /// Requests between the end of their head and the end of their response.
     pub requests_in_flight: Gauge,
-    /// Bytes received from clients, heads included.
+    /// Body bytes received from clients.
     pub bytes_in: Counter,
-    /// Bytes sent to clients, heads included.
+    /// Body bytes sent to clients.
     pub bytes_out: Counter,
     /// Connections opened to servers.
     pub upstream_connects: Counter,
@@ -184,7 +184,7 @@ impl ServerStats {
     }
 }
 
-/// The control thread's own numbers. Only that thread writes them.
+/// The control plane's own numbers. Each has one writer: the log's thread, the control thread, or the reload.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct ControlStats {
@@ -204,9 +204,9 @@ pub struct ControlStats {
     pub log_write_errors: Counter,
     /// Access-log lines given up because the log could not be written for too long.
     pub log_lost: Counter,
-    /// Reloads that took over.
+    /// Reloads that took over. Written by whoever reloads, one at a time.
     pub reloads: Counter,
-    /// Reloads that were refused; the old plan stays.
+    /// Reloads that were refused; the old plan stays. Written as `reloads` is.
     pub reload_failures: Counter,
 }
 

@@ -44,13 +44,13 @@ const CLIENTS: [Sum; 9] = [
     (
         "ringfence_received_bytes_total",
         Kind::Counter,
-        "Bytes received from clients.",
+        "Body bytes received from clients.",
         |w| w.bytes_in.get(),
     ),
     (
         "ringfence_sent_bytes_total",
         Kind::Counter,
-        "Bytes sent to clients.",
+        "Body bytes sent to clients.",
         |w| w.bytes_out.get(),
     ),
     (
