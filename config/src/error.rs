@@ -1,5 +1,6 @@
 //! What is said about a configuration that cannot be used.
 
+mod excerpt;
 mod render;
 
 use std::fmt;
@@ -68,11 +69,14 @@ impl ConfigError {
     #[must_use]
     pub fn render(&self, colours: bool) -> String {
         let mut out = String::new();
-        for problem in &self.problems {
+        for (at, problem) in self.problems.iter().enumerate() {
+            if at > 0 {
+                out.push('\n');
+            }
             render::problem(&self.file, &self.text, problem, colours, &mut out);
         }
         if self.more > 0 {
-            out.push_str(&format!("… and {} more\n", self.more));
+            out.push_str(&format!("\n… and {} more\n", self.more));
         }
         out
     }

@@ -2,22 +2,18 @@
 
 use std::fmt;
 use std::iter::once;
+use std::ops::Range;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
 use crate::error::Problem;
+use crate::error::excerpt::{Excerpts, cut};
 
 /// Columns of a drawing; longer texts are wrapped.
 const WIDTH: usize = 110;
 
 /// Appends the drawing of a complaint.
-pub(super) fn problem(
-    file: &str,
-    text: &std::sync::Arc<str>,
-    problem: &Problem,
-    colours: bool,
-    out: &mut String,
-) {
+pub(super) fn problem(file: &str, text: &str, problem: &Problem, colours: bool, out: &mut String) {
     let theme = if colours {
         GraphicalTheme::unicode()
     } else {
@@ -28,7 +24,7 @@ pub(super) fn problem(
         .with_links(false);
     let shown = Shown {
         problem,
-        source: NamedSource::new(file, text.clone()),
+        source: Excerpts { file, text },
     };
     if handler.render_report(out, &shown).is_err() {
         out.push_str(&problem.message);
@@ -40,7 +36,7 @@ pub(super) fn problem(
 #[derive(Debug)]
 struct Shown<'a> {
     problem: &'a Problem,
-    source: NamedSource<std::sync::Arc<str>>,
+    source: Excerpts<'a>,
 }
 
 impl fmt::Display for Shown<'_> {
@@ -77,10 +73,11 @@ impl miette::Diagnostic for Shown<'_> {
             ..
         } = self.problem;
         let label = |text: &String| (!text.is_empty()).then(|| text.clone());
-        let main = LabeledSpan::new_primary_with_span(label(path), span.clone()?);
+        let short = |span: &Range<usize>| cut(self.source.text, span);
+        let main = LabeledSpan::new_primary_with_span(label(path), short(span.as_ref()?));
         let other = related
             .iter()
-            .map(move |(span, text)| LabeledSpan::new_with_span(label(text), span.clone()));
+            .map(move |(span, text)| LabeledSpan::new_with_span(label(text), short(span)));
         Some(Box::new(once(main).chain(other)))
     }
 }

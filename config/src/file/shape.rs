@@ -25,11 +25,9 @@ pub enum Or<S, T> {
 }
 
 impl<T: Serialize> Serialize for OneOrMany<T> {
+    /// Always as a list, so that readers of a written file need not tell the two apart.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.as_slice() {
-            [one] => one.serialize(serializer),
-            many => many.serialize(serializer),
-        }
+        self.0.serialize(serializer)
     }
 }
 

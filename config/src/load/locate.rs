@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::load::step::{Step, dotted};
 use crate::load::tree::{Kind, Node};
+use crate::values::words::nearest;
 
 /// Where something is.
 #[derive(Debug)]
@@ -22,9 +23,34 @@ pub(super) struct Located {
 
 /// Finds what is at `steps`, whose indices count every item.
 pub(super) fn locate(tree: &Node<'_>, steps: &[Step<'_>]) -> Located {
+    let (node, key, written) = walk(tree, steps);
+    Located {
+        path: dotted(steps),
+        key,
+        value: node.span.clone(),
+        written,
+        broken: written && has_broken(node),
+    }
+}
+
+/// Whether the table at `steps` has an unknown key that was to be `key`.
+pub(super) fn has_misspelt(tree: &Node<'_>, steps: &[Step<'_>], key: &str) -> bool {
+    match walk(tree, steps) {
+        (node, _, true) => match &node.kind {
+            Kind::Table(entries) => entries
+                .iter()
+                .filter(|entry| entry.value.broken)
+                .any(|entry| nearest(&entry.key, std::iter::once(key)).is_some()),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// The node at `steps`, or the last one on the way that is there; its key's bytes; and whether all steps could be gone.
+fn walk<'t, 'i>(tree: &'t Node<'i>, steps: &[Step<'_>]) -> (&'t Node<'i>, Range<usize>, bool) {
     let mut node = tree;
     let mut key = tree.span.clone();
-    let mut written = true;
     for step in steps {
         let next = match (&node.kind, step) {
             (Kind::Table(_), Step::Key(name)) => node
@@ -36,18 +62,11 @@ pub(super) fn locate(tree: &Node<'_>, steps: &[Step<'_>]) -> Located {
             _ => None,
         };
         let Some((next, span)) = next else {
-            written = false;
-            break;
+            return (node, key, false);
         };
         (node, key) = (next, span);
     }
-    Located {
-        path: dotted(steps),
-        key,
-        value: node.span.clone(),
-        written,
-        broken: written && has_broken(node),
-    }
+    (node, key, true)
 }
 
 /// The steps with indices that count every item, from indices that count only what could be read. An index into what

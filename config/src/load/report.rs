@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::error::Problem;
 use crate::limits::{self, Bound};
-use crate::load::locate::{Located, every_item, locate, one_line};
+use crate::load::locate::{Located, every_item, has_misspelt, locate, one_line};
 use crate::load::step::Step;
 use crate::load::tree::Node;
 use crate::values::amount::Size;
@@ -118,10 +118,11 @@ impl<'a> Place<'a> {
         );
     }
 
-    /// Complains that a key under this place is missing, unless it is there and was complained about already.
+    /// Complains that a key under this place is missing, unless it is there, or a key much like it, and was complained
+    /// about already.
     pub(super) fn missing(&self, key: &str, help: &str) {
-        if !self.written(key) {
-            self.complain(
+        if !self.written(key) && !self.misspelt(key) {
+            self.key(key).complain(
                 Wrong::new(format!("`{key}` is missing")).help(help),
                 |located| located.key.clone(),
                 None,
@@ -145,6 +146,11 @@ impl<'a> Place<'a> {
                 .key(key)
                 .located()
                 .is_some_and(|located| located.broken)
+    }
+
+    fn misspelt(&self, key: &str) -> bool {
+        self.steps()
+            .is_some_and(|steps| has_misspelt(self.report.tree, &steps, key))
     }
 
     /// The value, if it is there and within its bound. Complains if it is out of it.
@@ -208,6 +214,11 @@ impl<'a> Place<'a> {
 
     /// Where this is in the text; `None` for a flag.
     fn located(&self) -> Option<Located> {
+        Some(locate(self.report.tree, &self.steps()?))
+    }
+
+    /// The steps to this from the root; `None` for a flag.
+    fn steps(&self) -> Option<Vec<Step<'_>>> {
         let mut steps = Vec::new();
         let mut place = self;
         loop {
@@ -221,10 +232,7 @@ impl<'a> Place<'a> {
             }
         }
         steps.reverse();
-        Some(locate(
-            self.report.tree,
-            &every_item(self.report.tree, steps),
-        ))
+        Some(every_item(self.report.tree, steps))
     }
 }
 

@@ -4,6 +4,8 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
 use schemars::{Schema, json_schema};
 
+use serde_json::{Value, json};
+
 use crate::file::File;
 
 /// The JSON Schema (draft 2020-12) of the configuration file.
@@ -14,13 +16,15 @@ pub fn schema() -> String {
     format!("{:#}\n", schema.as_value())
 }
 
-/// Lets a variable, which is a string, stand where a number, a boolean or a word of a list is expected.
+/// Lets a variable, which is a string, stand where a number, a boolean or a word of a list is expected; and takes
+/// out `null`, which TOML does not have.
 #[derive(Debug, Clone)]
 struct Variables;
 
 impl Transform for Variables {
     fn transform(&mut self, schema: &mut Schema) {
         transform_subschemas(self, schema);
+        drop_null(schema);
         let kind = schema.get("type").and_then(|kind| kind.as_str());
         if let Some(number @ ("integer" | "number" | "boolean")) = kind {
             let kinds = vec![number.to_owned(), "string".to_owned()];
@@ -28,10 +32,25 @@ impl Transform for Variables {
         }
         if let Some(words) = schema.remove("enum") {
             schema.remove("type");
-            let either = json_schema!({ "anyOf": [{ "enum": words }, { "type": "string", "pattern": r"\$\{" }] });
-            schema
-                .ensure_object()
-                .extend(either.as_object().cloned().unwrap_or_default());
+            let variable = json_schema!({ "type": "string", "pattern": r"\$\{" });
+            let either = json_schema!({ "anyOf": [{ "enum": words }, variable] });
+            let either = either.as_object().cloned().unwrap_or_default();
+            schema.ensure_object().extend(either);
+        }
+    }
+}
+
+/// What schemars adds for an `Option`, in each of its three forms.
+fn drop_null(schema: &mut Schema) {
+    for list in ["type", "anyOf", "enum"] {
+        let Some(Value::Array(items)) = schema.get_mut(list) else {
+            continue;
+        };
+        let null = json!({ "type": "null" });
+        items.retain(|item| *item != "null" && *item != null && !item.is_null());
+        if let ("type", [only]) = (list, items.as_slice()) {
+            let only = only.clone();
+            schema.insert(list.to_owned(), only);
         }
     }
 }
@@ -52,5 +71,6 @@ mod tests {
         ] {
             assert!(schema.contains(text), "{text}");
         }
+        assert!(!schema.contains("null"));
     }
 }

@@ -1,5 +1,6 @@
 //! Path patterns as users write them: `/a`, `/api/*`, `/users/{id}/posts`, `/files/{id}/*`.
 
+use ringfence_http::path::normalise;
 use schemars::{Schema, json_schema};
 
 use crate::limits;
@@ -66,6 +67,7 @@ impl FromScalar for PathPattern {
         let pattern = Self { segments, open };
         check_params(text, &pattern)?;
         check_empty_segments(text, &pattern)?;
+        check_exists(text, &pattern.segments)?;
         Ok(pattern)
     }
 
@@ -104,9 +106,14 @@ pub fn literal_prefix(text: &str) -> Result<String, Wrong> {
     }
     let parts = trimmed
         .split('/')
-        .map(|part| literal(text, part))
+        .map(|part| literal(text, part).map(Segment::Literal))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(format!("/{}", parts.join("/")))
+    check_exists(text, &parts)?;
+    let prefix = PathPattern {
+        segments: parts,
+        open: false,
+    };
+    Ok(prefix.show())
 }
 
 fn after_slash(text: &str) -> Result<&str, Wrong> {
@@ -266,6 +273,21 @@ fn check_params(text: &str, pattern: &PathPattern) -> Result<(), Wrong> {
         ))),
         None => Ok(()),
     }
+}
+
+/// Some paths are refused before they are routed: those that a server could take for others (`/..%2Fa`), and NUL.
+fn check_exists(text: &str, segments: &[Segment]) -> Result<(), Wrong> {
+    let refused = segments.iter().any(|segment| match segment {
+        Segment::Literal(literal) => {
+            normalise(format!("/{literal}/").as_bytes(), &mut Vec::new(), false).is_err()
+        }
+        Segment::Param(_) => false,
+    });
+    if refused {
+        let wrong = Wrong::new(format!("no request has the path {}", quoted(text)));
+        return Err(wrong.help("such a path is refused before it is routed"));
+    }
+    Ok(())
 }
 
 /// An empty segment is only the last one (`/a/`), where nothing merges it away.

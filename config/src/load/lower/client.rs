@@ -33,7 +33,7 @@ pub(super) fn listeners(written: Option<Vec<file::Listener>>, root: &Place<'_>) 
         match seen.get(&address).filter(|_| address.port() != 0) {
             Some(first) => here.key("address").say_beside(
                 Wrong::new(format!("{address} is listened on twice")),
-                &at.index(*first),
+                &at.index(*first).key("address"),
                 "first here",
             ),
             None => {
