@@ -83,7 +83,7 @@ impl<'a> HeadWriter<'a> {
         self.0.extend_from_slice(part);
     }
 
-    /// The buffer, to let a helper append a piece of a composed field's value.
+    /// The buffer, so that another writer can append a piece of a composed field's value.
     #[inline]
     pub fn value_buf(&mut self) -> &mut Vec<u8> {
         self.0
