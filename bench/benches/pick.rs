@@ -21,6 +21,7 @@ fn server(ix: usize) -> Server {
         label: None,
         weight: 1 + ix as u32 % 3,
         backup: false,
+        drain: false,
         max_connections: None,
     }
 }

@@ -137,11 +137,13 @@ pub const MAX_LINE: Bound<u64> = bound(256, 8 * KIB, 64 * KIB);
 /// `limits.max_head`: as nginx's four buffers of 8 KiB.
 pub const MAX_HEAD: Bound<u64> = bound(512, 32 * KIB, MIB);
 /// `limits.max_fields`: as HAProxy and Envoy have it.
-pub const MAX_FIELDS: Bound<u32> = bound(1, 100, 1_000);
+pub const MAX_FIELDS: Bound<u32> = bound(1, 100, 256);
 /// `max_body`, where it is not `off`, which is the default: bodies are streamed in bounded memory.
 pub const MAX_BODY: Bound<u64> = bound(0, 0, 1 << 50);
 /// `limits.min_receive_rate`, in bytes a second: far below any modem, far above a slow-loris.
 pub const MIN_RECEIVE_RATE: Bound<u64> = bound(0, 100, MIB);
+/// `limits.max_buffers`: an exchange holds some 32 KiB, and up to half a MiB while it moves large bodies.
+pub const MAX_BUFFERS: Bound<u64> = bound(16 * MIB, 1024 * MIB, 1 << 40);
 /// `limits.rate_grace`
 pub const RATE_GRACE: Bound<Duration> = bound(millis(100), secs(5), secs(HOUR));
 

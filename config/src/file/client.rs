@@ -62,6 +62,9 @@ pub struct Limits {
     pub min_receive_rate: Option<Scalar<Size>>,
     /// How long a head or a body may take before the rate counts. Default `5s`.
     pub rate_grace: Option<Scalar<Duration>>,
+    /// Receive buffers that the whole process may have in use: past half of it pieces become small, past all of it new
+    /// connections are shed. Default `1GiB`.
+    pub max_buffers: Option<Scalar<Size>>,
     /// Whether `//` in a path counts as `/`. Default `true`.
     pub merge_slashes: Option<Scalar<bool>>,
 }

@@ -64,6 +64,8 @@ pub struct Server {
     pub weight: Option<Scalar<u32>>,
     /// Whether it is used only while no other can be. Default `false`.
     pub backup: Option<Scalar<bool>>,
+    /// Whether it gets no new requests; those under way finish. Default `false`.
+    pub drain: Option<Scalar<bool>>,
     /// Requests that it may have at once. Default `off`.
     pub max_connections: Option<Scalar<OrOff<u32>>>,
 }

@@ -41,6 +41,9 @@ pub struct Limits {
     pub min_receive_rate: u64,
     /// How long a head or a body may take before [`Self::min_receive_rate`] is held against it.
     pub rate_grace: Duration,
+    /// Bytes of receive buffers that the whole process may have in use, split evenly over the workers. Past half of its
+    /// share a worker receives in small pieces; past all of it, it sheds new connections.
+    pub max_buffers: u64,
     /// Whether `//` in a request path counts as `/`, both for routing and in what is forwarded.
     pub merge_slashes: bool,
 }

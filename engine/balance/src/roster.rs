@@ -116,6 +116,7 @@ fn server(upstream: &Upstream, place: Place<'_>, state: Arc<State>) -> Server {
         endpoint: place.endpoint,
         weight: spec.weight.max(1),
         backup: spec.backup,
+        drain: spec.drain,
         max_connections: spec.max_connections,
         rise_fall: upstream
             .check

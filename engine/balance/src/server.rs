@@ -27,6 +27,8 @@ pub struct Server {
     pub weight: u32,
     /// Used only while no other server is available.
     pub backup: bool,
+    /// Whether the plan lets it have no new requests.
+    pub drain: bool,
     /// Most exchanges in flight, over all workers; `None` = no limit.
     pub max_connections: Option<u32>,
     /// Checks in a row that bring it up, and that take it down; `None` = the plan has no checks.
@@ -66,12 +68,12 @@ impl Server {
         self.rise_fall.is_none() || self.state.checks.is_up()
     }
 
-    /// Whether it takes no new requests, by hand.
+    /// Whether it takes no new requests, by the plan or by hand.
     pub fn is_draining(&self) -> bool {
-        self.state.is_draining()
+        self.drain || self.state.is_draining()
     }
 
-    /// Starts or ends draining: no new requests, sticky ones included. Survives a reload. True if it changed.
+    /// Starts or ends draining by hand: no new requests, sticky ones included. Survives a reload. True if it changed.
     pub fn set_draining(&self, draining: bool) -> bool {
         self.state.set_draining(draining)
     }

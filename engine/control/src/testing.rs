@@ -34,6 +34,7 @@ pub(crate) fn upstream(servers: Vec<ServerAddress>, check: Option<Check>) -> Ups
         label: None,
         weight: 1,
         backup: false,
+        drain: false,
         max_connections: None,
     };
     Upstream {

@@ -27,6 +27,8 @@ pub(crate) struct Epoch {
     pub(crate) head_limits: HeadLimits,
     /// Client connections that this worker serves at once.
     pub(crate) most_connections: usize,
+    /// Bytes of receive buffers that this worker may have in use.
+    pub(crate) most_held: usize,
     /// Idle connections that this worker keeps to a server, by upstream.
     pool_rooms: Vec<usize>,
     /// The upstream of each server.
@@ -83,6 +85,8 @@ impl Epoch {
             unrouted: house.registry.route(worker, UNROUTED),
             head_limits,
             most_connections: share(plan.workers.max_connections, workers, worker),
+            most_held: usize::try_from(plan.limits.max_buffers).unwrap_or(usize::MAX)
+                / workers.max(1),
             pool_rooms: plan.upstreams.iter().map(room).collect(),
             homes: homes(&adoption),
             plan,

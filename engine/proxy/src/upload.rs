@@ -13,9 +13,7 @@ use ringfence_io::{Lease, Scratch, Stream, now};
 
 use crate::body::{Body, Coding, Piece, frame};
 use crate::pace::Pace;
-
-/// Most bytes that one receive asks for.
-const PIECE: usize = 256 << 10;
+use crate::worker::Worker;
 
 /// How an upload ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,6 +40,7 @@ pub(crate) struct Ends {
     pub(crate) server: Rc<Stream>,
     /// How long the server may take none of the bytes that wait for it.
     pub(crate) server_limit: Duration,
+    pub(crate) worker: Rc<Worker>,
 }
 
 impl Upload {
@@ -164,7 +163,7 @@ impl Mover {
             .pace
             .next_by(began, now(), self.body.borrow().received());
         self.ends.client.set_recv_deadline(Some(until));
-        let hint = self.body.borrow().expected().min(PIECE);
+        let hint = self.body.borrow().expected().min(self.ends.worker.piece());
         match self.ends.client.recv_sized(hint).await {
             Ok(more) if more.is_empty() => Err(Reason::BodyTooShort),
             Ok(more) => {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ringfence_balance::ServerId;
 use ringfence_config::UpstreamId;
 use ringfence_http::{RequestHead, ResponseHead};
-use ringfence_io::{Stats, now, stats};
+use ringfence_io::{Stats, held_bytes, now, stats};
 use ringfence_telemetry::{LogQueue, WorkerStats};
 use slab::Slab;
 
@@ -19,6 +19,12 @@ use crate::lane::Lane;
 use crate::pool::{Link, Pool, Source};
 use crate::request_id::{MadeId, RequestIds};
 use crate::seat::Seat;
+
+/// Most bytes that one receive of a body asks for.
+const LARGE_PIECE: usize = 256 << 10;
+
+/// The same where memory is scarce.
+const SMALL_PIECE: usize = 16 << 10;
 
 /// Spare parsed heads that a worker keeps.
 const SPARE_HEADS: usize = 256;
@@ -149,9 +155,16 @@ impl Worker {
         self.drain_idle_at.get()
     }
 
-    /// True when this worker has its share of the client connections.
+    /// True when this worker has its share of the client connections or of the memory.
     pub(crate) fn is_full(&self) -> bool {
-        self.seats.borrow().len() >= self.epoch.borrow().most_connections
+        let epoch = self.epoch.borrow();
+        self.seats.borrow().len() >= epoch.most_connections || held_bytes() >= epoch.most_held
+    }
+
+    /// Most bytes that one receive of a body may ask for: less where memory is scarce.
+    pub(crate) fn piece(&self) -> usize {
+        let scarce = held_bytes() >= self.epoch.borrow().most_held / 2;
+        if scarce { SMALL_PIECE } else { LARGE_PIECE }
     }
 
     /// Counts a client connection for as long as the guard lives.

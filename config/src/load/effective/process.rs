@@ -52,6 +52,7 @@ pub(super) fn limits(plan: &Limits) -> client_file::Limits {
         max_body: None,
         min_receive_rate: some(Size(plan.min_receive_rate)),
         rate_grace: some(plan.rate_grace),
+        max_buffers: some(Size(plan.max_buffers)),
         merge_slashes: some(plan.merge_slashes),
     }
 }

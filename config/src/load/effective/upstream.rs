@@ -57,6 +57,7 @@ fn server(plan: &Server) -> file::Server {
         label: plan.label.clone().map(|label| Scalar(FieldValue(label))),
         weight: some(plan.weight),
         backup: some(plan.backup),
+        drain: some(plan.drain),
         max_connections: or_off(plan.max_connections),
     }
 }

@@ -96,6 +96,7 @@ pub(super) fn limits(file: &file::Limits, at: &Place<'_>) -> Limits {
         rate_grace: at
             .key("rate_grace")
             .bounded(value(&file.rate_grace), &most::RATE_GRACE),
+        max_buffers: size(&file.max_buffers, "max_buffers", &most::MAX_BUFFERS),
         merge_slashes: value(&file.merge_slashes).unwrap_or(true),
     }
 }

@@ -142,6 +142,7 @@ fn server(
         label: value(&file.label).map(|label| label.0),
         weight,
         backup: value(&file.backup).unwrap_or(false),
+        drain: value(&file.drain).unwrap_or(false),
         max_connections,
     })
 }

@@ -15,6 +15,7 @@ pub(crate) fn server(port: u16) -> Server {
         label: None,
         weight: 1,
         backup: false,
+        drain: false,
         max_connections: None,
     }
 }

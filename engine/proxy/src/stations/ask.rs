@@ -29,6 +29,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
             client: ex.conn.stream.clone(),
             server: call.link.stream.clone(),
             server_limit: ex.route().timeouts.between_bytes,
+            worker: ex.conn.worker.clone(),
         };
         let pending = std::mem::take(&mut ex.conn.pending);
         call.upload = Some(Upload::start(ends, pending, rest.clone(), coding(ex), pace));

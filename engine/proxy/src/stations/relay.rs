@@ -10,9 +10,6 @@ use crate::edits;
 use crate::exchange::{Call, Exchange, Next, Station};
 use crate::upload::{Ended, alongside};
 
-/// Most bytes that one receive asks for.
-const PIECE: usize = 256 << 10;
-
 /// Relays the response to its end.
 pub(crate) async fn pass(ex: &mut Exchange<'_>, mut call: Call) -> Station {
     let framing = ex.heads.response.framing;
@@ -66,7 +63,7 @@ async fn pump(
         if done {
             return Ok(());
         }
-        if !fill(ex, call, body.expected().min(PIECE)).await? {
+        if !fill(ex, call, body.expected().min(ex.conn.worker.piece())).await? {
             body.end().map_err(|fault| fault.from_upstream().reason)?;
             let last = frame(Scratch::take(), Lease::empty(), true, None, coding);
             return send(ex, call, last).await;
