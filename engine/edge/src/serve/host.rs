@@ -1,0 +1,83 @@
+//! What the control plane may ask of this process: it becomes an event, or is read from a few atomics.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
+
+use ringfence_balance::Resolved;
+use ringfence_control::{Host, Workers};
+
+use crate::serve::event::{Event, Outcome};
+
+/// The process as the control plane sees it.
+pub(crate) struct Switchboard {
+    events: Sender<Event>,
+    total: usize,
+    accepting: AtomicUsize,
+    draining: AtomicBool,
+}
+
+impl Switchboard {
+    /// For a process of `total` workers, none of which has begun.
+    pub(crate) fn new(events: Sender<Event>, total: usize) -> Self {
+        Self {
+            events,
+            total,
+            accepting: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Notes that a worker has begun to accept.
+    pub(crate) fn worker_began(&self) {
+        self.accepting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes that a worker has ended.
+    pub(crate) fn worker_ended(&self) {
+        self.accepting.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Notes that the process is on its way out.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Sends an event that wants an answer, and waits for it; `None` when the process is past answering.
+    fn ask<T: Send + 'static>(
+        &self,
+        event: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Event,
+    ) -> Option<T> {
+        let (answer, answered) = channel();
+        // The asker is this very function: it waits below.
+        let reply = Box::new(move |value| drop(answer.send(value)));
+        self.events.send(event(reply)).ok()?;
+        answered.recv().ok()
+    }
+}
+
+impl Host for Switchboard {
+    fn reload(&self) -> Result<String, String> {
+        let outcome: Option<Outcome> = self.ask(|reply| Event::Reload(Some(reply)));
+        match outcome {
+            Some(outcome) => outcome.map(|lines| lines.join("\n")),
+            None => Err("the process is ending".to_owned()),
+        }
+    }
+
+    fn stop(&self) {
+        // Fails only where the process is past its drain.
+        let _ = self.events.send(Event::Terminate { signal: None });
+    }
+
+    fn resolved(&self, resolved: Resolved) {
+        self.ask(|reply| Event::Resolved(resolved, reply));
+    }
+
+    fn workers(&self) -> Workers {
+        Workers {
+            total: self.total,
+            accepting: self.accepting.load(Ordering::Relaxed),
+            draining: self.draining.load(Ordering::Relaxed),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! A serving process, from its start to its drain.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `start` | everything up to the banner |
+//! | `process` | the one thread that takes events: reload, drain, a worker's end |
+//! | `host` | what the control plane may ask of this process |
+//! | `crew` | the worker threads |
+//! | `listeners` | the listening sockets |
+//! | `signals`, `event` | what can happen |
+//! | `banner`, `warnings`, `changes` | what is said about it |
+
+mod banner;
+mod changes;
+mod crew;
+mod event;
+mod host;
+mod listeners;
+mod process;
+mod signals;
+mod start;
+mod warnings;
+
+pub(crate) use banner::UpstreamLine;
+pub(crate) use process::Started;
+
+use crate::failure::Failure;
+use crate::source::Source;
+use crate::terminal::say;
+
+/// Serves until told to stop; `on_start` runs between the banner and its last line.
+///
+/// # Errors
+/// When the process cannot start, or has lost a worker.
+pub(crate) fn serve(
+    source: Source,
+    on_start: impl FnOnce(&Started) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let process = start::start(source)?;
+    on_start(&process.started())?;
+    say("ready");
+    process.supervise()
+}

@@ -1,0 +1,188 @@
+//! Everything between the command line and the banner.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, channel};
+
+use ringfence_balance::{Resolved, Roster, StickySecret};
+use ringfence_config::{DriverChoice, Plan, Workers};
+use ringfence_control::{Control, Scene, Start, StartError, resolve};
+use ringfence_io::{RunOptions, probe_io_uring, raise_nofile_limit};
+use ringfence_proxy::{Adoption, House};
+use ringfence_telemetry::{LogQueue, Registry};
+
+use crate::cpus::Machine;
+use crate::failure::Failure;
+use crate::serve::banner::Banner;
+use crate::serve::crew::{Post, mailboxes};
+use crate::serve::event::{Arrival, Event};
+use crate::serve::host::Switchboard;
+use crate::serve::listeners::{self, Bound};
+use crate::serve::process::Process;
+use crate::serve::{signals, warnings};
+use crate::source::Source;
+use crate::terminal::say;
+
+/// Starts a process: when this returns, every worker accepts and the banner is out.
+///
+/// # Errors
+/// Whatever keeps it from starting, in one clear line with a hint, or as the configuration's own complaint.
+pub(crate) fn start(source: Source) -> Result<Process, Failure> {
+    let plan = Arc::new(source.load()?);
+    let nofile = raise_nofile_limit().map_err(|error| error.to_string());
+    // The mask is read here, before any thread is pinned: a pinned thread sees only its own CPU.
+    let cpus = Machine::read()
+        .assign(&plan.workers)
+        .map_err(|text| source.blame_cpus(text))?;
+    require_driver(&plan.workers)?;
+    let addresses: Vec<_> = plan
+        .listeners
+        .iter()
+        .map(|listener| listener.address)
+        .collect();
+    let sockets = listeners::bind_all(&addresses, cpus.len(), plan.workers.backlog)
+        .map_err(|error| source.blame_listener(&error))?;
+    let bound: Vec<Bound> = sockets.iter().map(|sockets| sockets.bound).collect();
+
+    let (sender, events) = channel();
+    signals::watch(sender.clone())?;
+    let (posts, orders) = mailboxes(cpus.len());
+    let registry = Arc::new(Registry::new());
+    let log = |ix| Arc::new(LogQueue::new(plan.access_log.queue, registry.worker(ix)));
+    let logs = (0..cpus.len()).map(log).collect();
+    let house = Arc::new(House {
+        registry: registry.clone(),
+        posts,
+        logs,
+    });
+    let secret = draw_secret()?;
+    let scene = first_scene(plan, secret, &house)?;
+    let adoption = Adoption::new(scene.plan.clone(), scene.roster.clone(), None);
+    let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
+    let control = start_control(&scene, &registry, &host)?;
+
+    let hands = listeners::deal(sockets, cpus.len());
+    for (index, ((orders, listeners), cpu)) in orders.into_iter().zip(hands).zip(cpus).enumerate() {
+        let workers = &scene.plan.workers;
+        let options = RunOptions {
+            driver: workers.driver,
+            ring_entries: workers.ring_entries,
+        };
+        let (adoption, house) = (adoption.clone(), house.clone());
+        Post {
+            index,
+            cpu,
+            options,
+            listeners,
+            orders,
+            adoption,
+            house,
+        }
+        .start(sender.clone())?;
+    }
+    let workers = await_workers(&events, &host, house.posts.len())?;
+    let banner = Banner {
+        plan: &scene.plan,
+        workers: &workers,
+        listeners: &bound,
+        admin: control.admin_address(),
+        nofile: &nofile,
+        warnings: &warnings::collect(&scene, &workers, &nofile),
+    };
+    say(format_args!("{banner}").to_string().trim_end());
+    Ok(Process {
+        source,
+        adoption,
+        resolved: scene.resolved,
+        secret,
+        bound,
+        house,
+        host,
+        control,
+        events,
+    })
+}
+
+/// Refuses early, and once, where io_uring is demanded and can't be had.
+fn require_driver(workers: &Workers) -> Result<(), Failure> {
+    match workers.driver {
+        DriverChoice::IoUring => probe_io_uring(workers.ring_entries).map_err(|why| {
+            Failure::new(format!("io_uring is not to be had: {why}"))
+                .hint("`--driver auto` falls back to epoll")
+        }),
+        DriverChoice::Auto | DriverChoice::Epoll => Ok(()),
+    }
+}
+
+fn first_scene(plan: Arc<Plan>, secret: StickySecret, house: &House) -> Result<Scene, Failure> {
+    let resolved = resolve(&plan, &Resolved::default())
+        .map_err(|error| Failure::new(format!("cannot resolve names: {error}")))?;
+    let roster = Arc::new(Roster::build(&plan.upstreams, &resolved, secret, None));
+    Ok(Scene {
+        plan,
+        roster,
+        resolved,
+        queues: house.logs.clone(),
+    })
+}
+
+/// Sixteen bytes from the kernel.
+fn draw_secret() -> Result<StickySecret, Failure> {
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret)
+        .map_err(|error| Failure::new(format!("the kernel gives no random bytes: {error}")))?;
+    Ok(StickySecret(secret))
+}
+
+/// Waits until all workers have begun.
+fn await_workers(
+    events: &Receiver<Event>,
+    host: &Switchboard,
+    count: usize,
+) -> Result<Vec<Arrival>, Failure> {
+    let mut arrivals = Vec::with_capacity(count);
+    while arrivals.len() < count {
+        match events.recv() {
+            Ok(Event::Arrived(arrival)) => {
+                host.worker_began();
+                arrivals.push(arrival);
+            }
+            Ok(Event::Ended { index, result }) => {
+                let why = result.err().unwrap_or_else(|| "it returned".to_owned());
+                return Err(Failure::new(format!("worker {index} did not start: {why}")));
+            }
+            Ok(Event::Terminate { .. }) | Err(_) => {
+                return Err(Failure::new("stopped while starting"));
+            }
+            // The plan that is starting is the newest there is.
+            Ok(Event::Reload(_) | Event::Resolved(..) | Event::ReopenLogs) => {}
+        }
+    }
+    arrivals.sort_by_key(|arrival| arrival.index);
+    Ok(arrivals)
+}
+
+fn start_control(
+    scene: &Scene,
+    registry: &Arc<Registry>,
+    host: &Arc<Switchboard>,
+) -> Result<Control, Failure> {
+    let start = Start {
+        scene: scene.clone(),
+        registry: registry.clone(),
+        host: host.clone(),
+        clock: ringfence_io::now,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Control::start(start).map_err(|error| {
+        let failure = Failure::new(error.to_string());
+        match error {
+            StartError::Admin { .. } => {
+                failure.hint("`--admin 127.0.0.1:0` takes any port, `--admin off` does without")
+            }
+            StartError::ControlInUse { .. } | StartError::Control { .. } => {
+                failure.hint("`--control PATH` takes another path, `--control off` does without")
+            }
+            StartError::Log { .. } | StartError::Thread(_) => failure,
+        }
+    })
+}

@@ -1,0 +1,53 @@
+//! What the user should know at the start, though it keeps nothing from starting.
+
+use ringfence_control::Scene;
+use ringfence_io::NofileLimit;
+
+use crate::serve::event::Arrival;
+
+/// Descriptors that the process needs besides those of connections.
+const OWN_DESCRIPTORS: u64 = 256;
+
+/// One sentence for each thing. Servers that do not answer are the checks' to tell.
+pub(crate) fn collect(
+    scene: &Scene,
+    workers: &[Arrival],
+    nofile: &Result<NofileLimit, String>,
+) -> Vec<String> {
+    let empty = scene
+        .roster
+        .groups
+        .iter()
+        .filter(|group| group.servers.is_empty());
+    empty
+        .map(|group| {
+            format!(
+                "upstream {} has no server yet: its names do not resolve",
+                group.name
+            )
+        })
+        .chain(crowding(workers))
+        .chain(descriptors(scene.plan.workers.max_connections, nofile))
+        .collect()
+}
+
+fn crowding(workers: &[Arrival]) -> Option<String> {
+    let mut cpus: Vec<usize> = workers.iter().filter_map(|worker| worker.cpu).collect();
+    let pinned = cpus.len();
+    cpus.sort_unstable();
+    cpus.dedup();
+    let used = cpus.len();
+    (used < pinned).then(|| format!("{pinned} pinned workers share {used} CPUs"))
+}
+
+/// Every client connection may need another to a server.
+fn descriptors(max_connections: u32, nofile: &Result<NofileLimit, String>) -> Option<String> {
+    let needed = 2 * u64::from(max_connections) + OWN_DESCRIPTORS;
+    let allowed = nofile.as_ref().ok()?.now;
+    (allowed < needed).then(|| {
+        format!(
+            "{max_connections} client connections may need {needed} open files and {allowed} are allowed; \
+             past that, new connections are shed (raise the hard limit, or lower --max-connections)"
+        )
+    })
+}

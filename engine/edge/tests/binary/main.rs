@@ -1,0 +1,5 @@
+//! The binary, started as a user starts it.
+
+mod commands;
+mod serving;
+mod support;
