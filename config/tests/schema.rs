@@ -84,7 +84,9 @@ fn documented_defaults_are_the_defaults() {
         };
         let written = place(&file, &table)
             .and_then(|place| place.get(&key).or_else(|| route_timeouts.get(&key)));
-        let Some(written) = written else { continue };
+        let Some(written) = written.filter(|written| !written.is_table()) else {
+            continue;
+        };
         let shown = |value: &toml::Value| value.to_string().replace(['[', ']', '"'], "");
         assert_eq!(shown(written), shown(&documented), "{table}.{key}");
         checked += 1;

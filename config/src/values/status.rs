@@ -25,6 +25,11 @@ impl StatusSet {
         self.0.is_empty()
     }
 
+    /// Each of its ranges as a set of its own.
+    pub fn parts(&self) -> impl Iterator<Item = Self> + '_ {
+        self.0.iter().map(|range| Self(vec![range.clone()]))
+    }
+
     /// The text that reads back as this set.
     #[must_use]
     pub fn show(&self) -> String {

@@ -141,7 +141,7 @@ fn retry(plan: &Retry) -> file::Retry {
     file::Retry {
         attempts: some(plan.attempts),
         on: Some(OneOrMany(on.collect())),
-        statuses: Some(OneOrMany(vec![Scalar(plan.statuses.clone())])),
+        statuses: Some(OneOrMany(plan.statuses.parts().map(Scalar).collect())),
         max_body: some(Size(plan.max_body as u64)),
         max_retry_after: some(plan.max_retry_after),
     }

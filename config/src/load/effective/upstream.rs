@@ -84,7 +84,7 @@ fn check(plan: &Check) -> file::Check {
         check.method = some(Token(method.clone()));
         check.path = some(path.clone());
         check.host = host.clone().map(|host| Scalar(FieldValue(host)));
-        check.expect = Some(OneOrMany(vec![Scalar(expect.clone())]));
+        check.expect = Some(OneOrMany(expect.parts().map(Scalar).collect()));
         check.body = body.clone().map(Scalar);
     }
     check
