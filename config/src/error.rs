@@ -1,11 +1,13 @@
 //! What is said about a configuration that cannot be used.
 
 mod excerpt;
+pub(crate) mod problem;
 mod render;
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
+
+use crate::error::problem::Problem;
 
 /// Everything that is wrong with a configuration, as far as it could be found in one go. At least one complaint.
 #[derive(Debug, Clone)]
@@ -30,17 +32,6 @@ pub struct Diagnostic {
     pub column: Option<usize>,
     /// What to write instead.
     pub help: Option<String>,
-}
-
-/// One complaint, with its bytes in the text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Problem {
-    pub(crate) message: String,
-    pub(crate) help: Option<String>,
-    pub(crate) path: String,
-    pub(crate) span: Option<Range<usize>>,
-    /// Another place that it is about, and what to say there.
-    pub(crate) related: Option<(Range<usize>, String)>,
 }
 
 impl ConfigError {

@@ -19,7 +19,7 @@ use crate::file::route::{Retry, Route};
 use crate::file::shape::Or;
 use crate::file::upstream::Upstream;
 use crate::file::workers::Workers;
-use crate::values::address::Off;
+use crate::values::off::Off;
 use crate::values::scalar::Scalar;
 
 /// The configuration of Ringfence.

@@ -13,10 +13,11 @@ mod tree;
 
 use toml::de::DeTable;
 
-use crate::error::{ConfigError, Problem};
+use crate::error::ConfigError;
+use crate::error::problem::Problem;
 use crate::limits;
 use crate::load::locate::one_line;
-use crate::load::lower::Given;
+use crate::load::lower::field::Given;
 use crate::load::report::Report;
 use crate::overrides::Overrides;
 use crate::plan::Plan;

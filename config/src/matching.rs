@@ -2,6 +2,7 @@
 
 pub mod host;
 pub mod path;
+pub mod segment;
 
 /// The place of a route in [`crate::Plan::routes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::plan::observe::{LogFormat, LogTarget};
 use crate::plan::workers::{DriverChoice, WorkerCount};
-use crate::values::address::OrOff;
 use crate::values::cpus::CpuList;
+use crate::values::off::OrOff;
 
 /// Settings from flags; `None` leaves the file's. Each type has `FromStr`, whose error ([`crate::Wrong`]) is what to
 /// show the user.

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use crate::error::Problem;
 use crate::error::excerpt::{Excerpts, cut};
+use crate::error::problem::Problem;
 
 /// Columns of a drawing; longer texts are wrapped.
 const WIDTH: usize = 110;

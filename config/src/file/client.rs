@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::file::shape::OneOrMany;
-use crate::values::address::OrOff;
 use crate::values::amount::Size;
+use crate::values::off::OrOff;
 use crate::values::scalar::Scalar;
 use crate::values::token::Token;
 

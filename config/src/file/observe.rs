@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::file::shape::OneOrMany;
 use crate::plan::observe::{LogFormat, LogTarget};
-use crate::values::address::{DnsServer, OrOff};
+use crate::values::address::DnsServer;
+use crate::values::off::OrOff;
 use crate::values::scalar::Scalar;
 
 /// Response headers that show how a request was served.

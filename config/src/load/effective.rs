@@ -1,13 +1,12 @@
 //! From the plan back to a file in which every default is visible.
 
+mod field;
 mod process;
 mod route;
 mod upstream;
 
 use crate::file::File;
 use crate::plan::Plan;
-use crate::values::address::OrOff;
-use crate::values::scalar::Scalar;
 
 impl Plan {
     /// The configuration as TOML with every default made visible. Loading it gives an equal plan. It has the sticky
@@ -50,14 +49,4 @@ fn file(plan: &Plan) -> File {
                 .collect(),
         ),
     }
-}
-
-/// A field with this value.
-fn some<T>(value: T) -> Option<Scalar<T>> {
-    Some(Scalar(value))
-}
-
-/// A field that says `off` where there is no value.
-fn or_off<T>(value: Option<T>) -> Option<Scalar<OrOff<T>>> {
-    some(OrOff::from(value))
 }

@@ -5,41 +5,25 @@ mod action;
 mod check;
 mod client;
 mod edits;
+pub(super) mod field;
 mod matcher;
 mod observe;
 mod reach;
 mod route;
 mod server_side;
 mod sticky;
+mod target;
 mod upstream;
 mod workers;
 
-use std::collections::BTreeMap;
-
 use crate::file::File;
 use crate::limits;
-use crate::load::interpolate::Env;
-use crate::load::lower::server_side::Layer;
+use crate::load::lower::field::Given;
+use crate::load::lower::target::{Target, Targets};
 use crate::load::report::Place;
-use crate::overrides::Overrides;
 use crate::plan::Plan;
 use crate::plan::upstream::UpstreamId;
 use crate::router::Router;
-use crate::values::scalar::Scalar;
-use crate::values::wrong::Wrong;
-
-/// What beside the file decides.
-pub(super) struct Given<'a> {
-    pub(super) overrides: &'a Overrides,
-    pub(super) env: Env<'a>,
-}
-
-/// An upstream's name as routes look it up.
-struct Target {
-    id: UpstreamId,
-    /// Its settings for routes, over the global ones.
-    layer: Layer,
-}
 
 /// Makes the plan. It is only good if nothing was complained about.
 pub(super) fn plan(file: File, root: &Place<'_>, given: &Given<'_>) -> Plan {
@@ -54,7 +38,7 @@ pub(super) fn plan(file: File, root: &Place<'_>, given: &Given<'_>) -> Plan {
         &root.key("admin"),
     );
 
-    let mut targets = BTreeMap::new();
+    let mut targets = Targets::new();
     let mut upstreams = Vec::new();
     let written = file.upstream.unwrap_or_default();
     root.key("upstream")
@@ -93,14 +77,4 @@ pub(super) fn plan(file: File, root: &Place<'_>, given: &Given<'_>) -> Plan {
         admin: observe,
         resolver: observe::resolver(file.resolver.unwrap_or_default(), &root.key("resolver")),
     }
-}
-
-/// The value that the file has, if it has one.
-fn value<T: Clone>(field: &Option<Scalar<T>>) -> Option<T> {
-    field.as_ref().map(|scalar| scalar.0.clone())
-}
-
-/// The complaint about a key that has no effect beside another.
-fn no_effect(key: &str, why: impl std::fmt::Display) -> Wrong {
-    Wrong::new(format!("`{key}` has no effect {why}"))
 }

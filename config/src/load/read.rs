@@ -9,7 +9,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use crate::error::Problem;
+use crate::error::problem::Problem;
 use crate::file::File;
 use crate::limits;
 use crate::load::locate::{locate, one_line};

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::error::Problem;
+use crate::error::problem::Problem;
 use crate::limits::{self, Bound};
 use crate::load::locate::{Located, every_item, has_misspelt, locate, one_line};
 use crate::load::step::Step;

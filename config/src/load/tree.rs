@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::error::Problem;
+use crate::error::problem::Problem;
 use crate::limits;
 use crate::load::interpolate::{Env, fill};
 use crate::load::step::{Step, dotted};

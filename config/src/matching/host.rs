@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use schemars::{Schema, json_schema};
 
 use crate::matching::HostPattern;
-use crate::values::address::check_host_name;
+use crate::values::host::check_host_name;
 use crate::values::scalar::{FromScalar, ToScalar, Written};
 use crate::values::wrong::{Wrong, quoted};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
-use crate::values::endpoint::unix_path;
+use crate::values::paths::unix_path;
 use crate::values::scalar::{FromScalar, ToScalar, Written};
 use crate::values::words::words;
 use crate::values::wrong::{Wrong, quoted};

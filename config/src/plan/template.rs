@@ -2,7 +2,7 @@
 
 mod parse;
 
-use crate::matching::path::is_segment_byte;
+use crate::matching::segment::is_segment_byte;
 use crate::router::params::Params;
 
 /// Text with holes: `https://example.com{path}?{query}`.

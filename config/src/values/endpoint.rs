@@ -7,8 +7,8 @@ use std::str::FromStr;
 
 use schemars::{Schema, json_schema};
 
-use crate::limits;
-use crate::values::address::{check_host_name, port};
+use crate::values::host::{check_host_name, port};
+use crate::values::paths::unix_path;
 use crate::values::scalar::{FromScalar, ToScalar, Written};
 use crate::values::wrong::{Wrong, quoted};
 
@@ -92,27 +92,6 @@ impl FromStr for ServerAddress {
             port: port(text, after)?,
         })
     }
-}
-
-/// Reads the path of a Unix socket.
-///
-/// # Errors
-/// If it is empty, has a NUL, or is longer than `sockaddr_un` holds.
-pub fn unix_path(path: &str) -> Result<PathBuf, Wrong> {
-    if path.is_empty() {
-        return Err(Wrong::new("the path of the Unix socket is missing")
-            .help("for example \"unix:/run/app.sock\""));
-    }
-    if path.contains('\0') {
-        return Err(Wrong::new("the path of the Unix socket holds a NUL"));
-    }
-    if path.len() > limits::UNIX_PATH {
-        let message = format!("the path of the Unix socket is {} bytes long", path.len());
-        return Err(
-            Wrong::new(message).help(format!("the kernel takes at most {}", limits::UNIX_PATH))
-        );
-    }
-    Ok(PathBuf::from(path))
 }
 
 impl FromScalar for ServerAddress {

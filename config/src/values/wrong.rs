@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Characters of a user's word that are repeated in a message.
 const QUOTED: usize = 60;
+/// Characters of a message or a suggestion, which may repeat more than one word.
+const LONGEST: usize = 400;
 
 /// Why a value cannot be used, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +20,7 @@ impl Wrong {
     /// A complaint without a suggestion.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
-            message: message.into(),
+            message: cut(&message.into(), LONGEST),
             help: None,
         }
     }
@@ -26,7 +28,7 @@ impl Wrong {
     /// The same complaint with a suggestion.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(cut(&help.into(), LONGEST));
         self
     }
 }
@@ -46,20 +48,29 @@ impl std::error::Error for Wrong {}
 /// A user's word between backticks, made printable and cut where it is long.
 #[must_use]
 pub fn quoted(word: &str) -> String {
-    let mut shown: String = word.chars().take(QUOTED).flat_map(shown_char).collect();
-    if word.chars().nth(QUOTED).is_some() {
-        shown.push('…');
-    }
-    format!("`{shown}`")
+    format!("`{}`", cut(word, QUOTED))
 }
 
-/// Control characters escaped, so that a word cannot drive the terminal.
-fn shown_char(c: char) -> Vec<char> {
-    if c.is_control() {
-        c.escape_default().collect()
-    } else {
-        vec![c]
+/// The beginning of a text, with a sign where it was cut.
+fn cut(text: &str, most: usize) -> String {
+    let mut cut: String = text.chars().take(most).collect();
+    if text.chars().nth(most).is_some() {
+        cut.push('…');
     }
+    printable(&cut)
+}
+
+/// The text with its control characters escaped, so that what the user wrote cannot drive a terminal.
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 #[cfg(test)]

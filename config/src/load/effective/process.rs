@@ -4,7 +4,7 @@ use crate::file::client as client_file;
 use crate::file::observe as observe_file;
 use crate::file::shape::OneOrMany;
 use crate::file::workers as workers_file;
-use crate::load::effective::{or_off, some};
+use crate::load::effective::field::{or_off, some};
 use crate::plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
 use crate::plan::observe::{AccessLog, Admin, Expose, Resolver};
 use crate::plan::workers::Workers;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::file::route as file;
 use crate::file::shape::{OneOrMany, Or};
-use crate::load::effective::{or_off, some};
+use crate::load::effective::field::{or_off, some};
 use crate::matching::host::HostChoice;
 use crate::matching::{HeaderTest, Matcher};
 use crate::plan::route::{Action, HeaderEdits, Retry, Route, RouteTimeouts};

@@ -2,10 +2,10 @@
 
 use crate::file::shape::{OneOrMany, Or};
 use crate::file::upstream as file;
-use crate::load::effective::{or_off, some};
+use crate::load::effective::field::{or_off, some};
 use crate::plan::upstream::{Balance, Check, CheckKind, Ejection, Pool, Server, Sticky, Upstream};
-use crate::values::address::OrOff;
 use crate::values::amount::Share;
+use crate::values::off::OrOff;
 use crate::values::scalar::Scalar;
 use crate::values::token::{FieldValue, Token};
 

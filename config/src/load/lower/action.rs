@@ -1,13 +1,12 @@
 //! What a route does: exactly one of `upstream`, `redirect` and `respond`.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 
 use crate::file::route::{Redirect, Respond, Route as Written};
 use crate::file::shape::Or;
 use crate::limits;
-use crate::load::lower::{Target, value};
+use crate::load::lower::field::value;
+use crate::load::lower::target::Targets;
 use crate::load::report::Place;
 use crate::matching::Matcher;
 use crate::plan::route::Action;
@@ -22,7 +21,7 @@ const REDIRECTS: [u32; 5] = [301, 302, 303, 307, 308];
 pub(super) fn take(
     file: &mut Written,
     matcher: &Matcher,
-    targets: &BTreeMap<String, Target>,
+    targets: &Targets,
     at: &Place<'_>,
 ) -> Action {
     let (upstream, redirect, respond) = (
@@ -69,7 +68,7 @@ fn nothing() -> Action {
     }
 }
 
-fn upstream(name: &str, targets: &BTreeMap<String, Target>, at: &Place<'_>) -> Option<Action> {
+fn upstream(name: &str, targets: &Targets, at: &Place<'_>) -> Option<Action> {
     if let Some(target) = targets.get(name) {
         return Some(Action::Upstream(target.id));
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::file::client as file;
 use crate::limits as most;
-use crate::load::lower::value;
+use crate::load::lower::field::value;
 use crate::load::report::Place;
 use crate::plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
 use crate::values::amount::Size;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use crate::file::observe as file;
 use crate::limits;
-use crate::load::lower::{Given, value};
+use crate::load::lower::field::{Given, value};
 use crate::load::report::Place;
 use crate::plan::client::Listener;
 use crate::plan::observe::{AccessLog, Admin, Expose, LogFormat, LogTarget, Resolver};
-use crate::values::address::OrOff;
-use crate::values::endpoint::unix_path;
+use crate::values::off::OrOff;
+use crate::values::paths::unix_path;
 use crate::values::wrong::Wrong;
 
 pub(super) fn expose(file: &file::Expose) -> Expose {

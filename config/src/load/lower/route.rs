@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use crate::file::route::Route as Written;
 use crate::limits;
 use crate::load::lower::edits::{self, Side};
+use crate::load::lower::field::{no_effect, value};
 use crate::load::lower::server_side::{self, Layer};
-use crate::load::lower::{Target, action, matcher, no_effect, reach, value};
+use crate::load::lower::target::Targets;
+use crate::load::lower::{action, matcher, reach};
 use crate::load::report::Place;
 use crate::matching::path::literal_prefix;
 use crate::matching::{Matcher, PathPattern, Segment};
@@ -19,7 +21,7 @@ use crate::values::wrong::{Wrong, quoted};
 /// Every route, in file order.
 pub(super) fn all(
     written: Option<Vec<Written>>,
-    targets: &BTreeMap<String, Target>,
+    targets: &Targets,
     upstreams: &[Upstream],
     global: &Layer,
     root: &Place<'_>,
@@ -44,7 +46,7 @@ pub(super) fn all(
 fn route(
     place: usize,
     mut file: Written,
-    targets: &BTreeMap<String, Target>,
+    targets: &Targets,
     upstreams: &[Upstream],
     global: &Layer,
     at: &Place<'_>,

@@ -8,11 +8,11 @@ use crate::file::shape::{OneOrMany, Or};
 use crate::file::upstream::ServerTimeouts;
 use crate::limits;
 use crate::load::lower::client::in_memory;
-use crate::load::lower::value;
+use crate::load::lower::field::value;
 use crate::load::report::Place;
 use crate::plan::route::{Retry, RouteTimeouts};
-use crate::values::address::{Off, OrOff};
 use crate::values::amount::Size;
+use crate::values::off::{Off, OrOff};
 use crate::values::scalar::Scalar;
 use crate::values::status::StatusSet;
 

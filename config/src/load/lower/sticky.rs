@@ -3,10 +3,11 @@
 use crate::file::shape::Or;
 use crate::file::upstream::Sticky as Written;
 use crate::limits;
-use crate::load::lower::value;
+use crate::load::lower::field::value;
 use crate::load::report::Place;
 use crate::plan::upstream::{SameSite, Secret, Sticky};
-use crate::values::address::{OrOff, check_host_name};
+use crate::values::host::check_host_name;
+use crate::values::off::OrOff;
 use crate::values::scalar::Scalar;
 use crate::values::token::Token;
 use crate::values::wrong::{Wrong, quoted};

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use crate::file::shape::{OneOrMany, Or};
 use crate::file::upstream as file;
 use crate::limits;
+use crate::load::lower::field::{no_effect, value};
 use crate::load::lower::server_side::{self, Layer};
-use crate::load::lower::{check, no_effect, sticky, value};
+use crate::load::lower::{check, sticky};
 use crate::load::report::Place;
 use crate::plan::upstream::{Balance, HashKey, Pool, Queue, RetryBudget, Server, Upstream};
-use crate::values::address::{Off, OrOff};
 use crate::values::amount::Share;
 use crate::values::endpoint::ServerAddress;
+use crate::values::off::{Off, OrOff};
 use crate::values::scalar::Scalar;
 use crate::values::wrong::{Wrong, quoted};
 

@@ -2,7 +2,7 @@
 
 use crate::file::workers::Workers as Written;
 use crate::limits::{self, Bound};
-use crate::load::lower::{Given, value};
+use crate::load::lower::field::{Given, value};
 use crate::load::report::Place;
 use crate::plan::workers::{DriverChoice, WorkerCount, Workers};
 use crate::values::scalar::Scalar;
