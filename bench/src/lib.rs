@@ -1,1 +1,10 @@
-//! Benchmarks of Ringfence.
+//! The side-by-side comparison: origins, proxies and load on one machine, every answer checked, costs read from the
+//! kernel. `README.md` says how to run it and what it measures.
+
+pub mod body;
+pub mod machine;
+pub mod port;
+pub mod process;
+pub mod scenario;
+pub mod stats;
+pub mod template;
