@@ -2,6 +2,7 @@
 //! kernel. `README.md` says how to run it and what it measures.
 
 pub mod body;
+pub mod load;
 pub mod machine;
 pub mod port;
 pub mod process;
