@@ -4,6 +4,8 @@
 pub mod body;
 pub mod load;
 pub mod machine;
+pub mod origin;
+pub mod peer;
 pub mod port;
 pub mod process;
 pub mod scenario;
