@@ -2,12 +2,19 @@
 //! kernel. `README.md` says how to run it and what it measures.
 
 pub mod body;
+pub mod cli;
+pub mod compare;
 pub mod load;
 pub mod machine;
+pub mod options;
 pub mod origin;
 pub mod peer;
 pub mod port;
 pub mod process;
+pub mod report;
+pub mod round;
 pub mod scenario;
+pub mod setting;
 pub mod stats;
 pub mod template;
+pub mod wrk;

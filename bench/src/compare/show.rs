@@ -1,0 +1,64 @@
+//! The configurations, shown instead of used.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use crate::compare::ground;
+use crate::machine::raise_descriptor_limit;
+use crate::options::Compare;
+use crate::origin::place::{Place, addresses};
+use crate::origin::{self, Kind};
+use crate::peer::site::Site;
+use crate::scenario::Scenario;
+
+/// Prints every configuration that would be used.
+pub(super) fn configs(options: &Compare, scenarios: &[&'static Scenario]) -> io::Result<()> {
+    let (proxy_cpus, load_cpus) = ground::hand_out_cpus(options)?;
+    let dir = Path::new("/tmp/ringfence-bench");
+    for scenario in scenarios {
+        let servers = addresses(scenario.servers, 18_000);
+        for peer in &options.peers {
+            let site = Site {
+                dir,
+                scenario,
+                listen: SocketAddr::from(([127, 0, 0, 1], 18_001)),
+                admin: SocketAddr::from(([127, 0, 0, 1], 18_002)),
+                servers: &servers,
+                cpus: &proxy_cpus,
+                workers: options.workers,
+                descriptors: raise_descriptor_limit(),
+            };
+            for file in peer.configs(&site) {
+                println!(
+                    "=== {} · {peer} · {}\n{}",
+                    scenario.name, file.name, file.text
+                );
+            }
+            let arguments: Vec<_> = peer
+                .arguments(&site)
+                .iter()
+                .map(|text| text.to_string_lossy().into_owned())
+                .collect();
+            println!(
+                "=== {} · {peer} · started with\n{}\n",
+                scenario.name,
+                arguments.join(" ")
+            );
+        }
+        if options.origins.contains(&Kind::Nginx) {
+            let place = Place {
+                dir,
+                addresses: &servers,
+                cpus: &load_cpus,
+                workers: options.workers,
+            };
+            println!(
+                "=== {} · origin · nginx.conf\n{}",
+                scenario.name,
+                origin::nginx::config(&place)
+            );
+        }
+    }
+    Ok(())
+}
