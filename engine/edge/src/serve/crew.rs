@@ -7,8 +7,10 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use core_affinity::CoreId;
-use ringfence_io::{ListenSocket, Mailbox, Postbox, RunOptions, driver_report, mailbox};
+use ringfence_io::{DriverKind, DriverReport, ListenSocket, Mailbox, Postbox, RunOptions};
+use ringfence_io::{driver_report, mailbox};
 use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
+use ringfence_telemetry::About;
 
 use crate::failure::Failure;
 use crate::serve::event::{Arrival, Event};
@@ -86,6 +88,10 @@ impl Post {
         };
         let main = async {
             if let Some(driver) = driver_report() {
+                seed.house
+                    .registry
+                    .worker(index)
+                    .describe(about(pinned, &driver));
                 let _ = events.send(Event::Arrived(Arrival {
                     index,
                     cpu: pinned,
@@ -95,6 +101,25 @@ impl Post {
             work(seed).await;
         };
         ringfence_io::run(&options, main).map_err(|error| error.to_string())
+    }
+}
+
+/// What `/metrics` tells of the worker on this thread.
+fn about(cpu: Option<usize>, driver: &DriverReport) -> About {
+    // The last part of the link is the thread's id, as the kernel counts.
+    let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
+    let thread = link
+        .file_name()
+        .and_then(|id| id.to_str()?.parse().ok())
+        .unwrap_or_default();
+    let driver = match driver.kind {
+        DriverKind::IoUring => "io_uring",
+        DriverKind::Epoll => "epoll",
+    };
+    About {
+        thread,
+        cpu,
+        driver,
     }
 }
 

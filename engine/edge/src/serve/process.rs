@@ -69,6 +69,7 @@ impl Process {
             match self.events.recv() {
                 Ok(Event::Reload(reply)) => {
                     let outcome = self.reload();
+                    self.count(&outcome);
                     report(&outcome);
                     if let Some(reply) = reply {
                         reply(outcome);
@@ -111,6 +112,14 @@ impl Process {
         self.listen(sockets);
         self.unlisten(&gone);
         Ok(lines)
+    }
+
+    fn count(&self, outcome: &Outcome) {
+        let stats = self.house.registry.control();
+        match outcome {
+            Ok(_) => stats.reloads.inc(),
+            Err(_) => stats.reload_failures.inc(),
+        }
     }
 
     /// Takes up what names resolve to now.
