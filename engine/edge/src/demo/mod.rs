@@ -17,6 +17,9 @@ const ORIGIN_PORTS: [u16; 3] = [3001, 3002, 3003];
 /// Where the admin listener is where nobody else is.
 const ADMIN_PORT: u16 = 9901;
 
+/// Client connections that a demo takes: what any limit on open files allows.
+const MAX_CONNECTIONS: u32 = 4096;
+
 /// The demo, before the balancer has started.
 pub(crate) struct Demo {
     from: SocketAddr,
@@ -37,6 +40,7 @@ impl Demo {
             .get_or_insert_with(|| OrOff::On(admin_address()));
         overrides.access_log.get_or_insert(LogFormat::Off);
         overrides.control.get_or_insert(OrOff::Off);
+        overrides.max_connections.get_or_insert(MAX_CONNECTIONS);
         let origins = ORIGIN_PORTS
             .iter()
             .enumerate()
@@ -76,8 +80,8 @@ impl Demo {
 Three servers are behind http://{address}. Try, in another terminal:
 
   curl http://{address}/
-  while sleep 0.2; do curl -s http://{address}/; done    # in turn; let it run
-  curl -X POST http://{second}/kill                  # server 2 dies; no request fails; back in {away} s
+  while sleep 0.2; do curl -s http://{address}/; done   # they answer in turn; let it run
+  curl -X POST http://{second}/kill   # server 2 dies, and is back in {away} s; no request fails
   curl -i http://{address}/json
 "
         );
