@@ -1,7 +1,7 @@
 //! The heads that we send on: what is copied, what is dropped, what is added.
 
 use ringfence_config::{HeaderEdits, SameSite, Sticky};
-use ringfence_http::{Fields, Framing, HeadWriter, Method, Name, Version};
+use ringfence_http::{Fields, Framing, HeadWriter, Name, Version};
 use ringfence_io::Lease;
 
 use crate::body::Coding;
@@ -141,7 +141,6 @@ fn is_ours(ex: &Exchange<'_>, id: Name) -> bool {
         // HTTP/1.0 has us ignore it, and we speak 1.1 to the server (RFC 9110 section 10.1.1).
         Name::Expect => !ex.heads.request.expect_continue,
         Name::XRequestId => ex.facts.made_id.is_some() || ex.epoch.plan.forwarding.request_id,
-        Name::MaxForwards => ex.heads.request.method == Method::Options,
         _ => forwarding::replaces(ex, id),
     }
 }

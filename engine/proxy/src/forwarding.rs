@@ -2,7 +2,7 @@
 
 use ringfence_config::Forwarding;
 use ringfence_http::forwarded::{Client, write_ip};
-use ringfence_http::{HeadWriter, Name, Version};
+use ringfence_http::{HeadWriter, Method, Name, Version};
 
 use crate::exchange::Exchange;
 
@@ -19,11 +19,22 @@ pub(crate) fn replaces(ex: &Exchange<'_>, id: Name) -> bool {
             forwarding.x_forwarded || !ex.facts.trusted
         }
         Name::XForwardedPort => !ex.facts.trusted,
+        Name::MaxForwards => hops_left(ex).is_some(),
         _ => false,
     }
 }
 
-/// Writes the forwarding fields, the request id and our entry in `Via`.
+/// How many more proxies an OPTIONS request may pass, if it says (RFC 9110 section 7.6.2).
+pub(crate) fn hops_left(ex: &Exchange<'_>) -> Option<u32> {
+    let head = &ex.heads.request;
+    let text = head.get(&ex.bytes, Name::MaxForwards)?;
+    if head.method != Method::Options || !text.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// Writes the forwarding fields, the request id, `Max-Forwards` and our entry in `Via`.
 pub(crate) fn write(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
     let forwarding = &ex.epoch.plan.forwarding;
     if forwarding.forwarded || forwarding.x_forwarded {
@@ -31,6 +42,10 @@ pub(crate) fn write(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
     }
     if forwarding.request_id {
         writer.field(b"X-Request-ID", ex.request_id());
+    }
+    if let Some(left) = hops_left(ex) {
+        let left = left.saturating_sub(1).to_string();
+        writer.field(b"Max-Forwards", left.as_bytes());
     }
     if let Some(via) = &forwarding.via {
         write_via(writer, ex.heads.request.version, via);

@@ -5,20 +5,22 @@ use ringfence_http::path::{self, Normal};
 use ringfence_http::{Form, Method, Name, Reason};
 
 use crate::exchange::{Exchange, Refusal, Station};
+use crate::forwarding;
 use crate::request_id::is_sound;
 
 /// Settles who asks and for which path.
 pub(crate) fn pass(ex: &mut Exchange<'_>) -> Station {
+    // First, so that even a refusal carries the right id.
+    identify(ex);
     if let Err(reason) = normalise_path(ex) {
         return ex.refuse(reason);
     }
-    identify(ex);
     if ex.heads.request.method == Method::Trace {
         // A trace would show the client what we add to its request (RFC 9110 section 9.3.8).
         ex.facts.allow = Some("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH".to_owned());
         return ex.refuse(Reason::MethodNotAllowed);
     }
-    if is_last_hop(ex) {
+    if forwarding::hops_left(ex) == Some(0) {
         return Station::Refuse(Refusal::LastHop);
     }
     Station::Route
@@ -52,18 +54,9 @@ fn identify(ex: &mut Exchange<'_>) {
             |ip| forwarding.trusts(ip),
         );
     }
-    let kept = ex
-        .heads
-        .request
-        .get(&ex.bytes, Name::XRequestId)
-        .is_some_and(is_sound);
+    let given = ex.heads.request.get(&ex.bytes, Name::XRequestId);
+    let kept = trusted && given.is_some_and(is_sound);
     if !kept && (forwarding.request_id || ex.epoch.plan.expose.request_id || ex.epoch.logs()) {
         ex.facts.made_id = Some(ex.conn.worker.make_id());
     }
-}
-
-/// `Max-Forwards: 0` on OPTIONS makes us the final recipient (RFC 9110 section 7.6.2).
-fn is_last_hop(ex: &Exchange<'_>) -> bool {
-    ex.heads.request.method == Method::Options
-        && ex.heads.request.get(&ex.bytes, Name::MaxForwards) == Some(b"0")
 }
