@@ -235,7 +235,10 @@ impl<'c> Exchange<'c> {
     pub(crate) fn is_fully_received(&self) -> bool {
         match &self.rest {
             Some(rest) => rest.borrow().is_done(),
-            None => self.prefix.done || self.heads.request.framing == Framing::None,
+            None => {
+                let framing = self.heads.request.framing;
+                self.prefix.done || matches!(framing, Framing::None | Framing::Length(0))
+            }
         }
     }
 

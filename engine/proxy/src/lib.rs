@@ -29,6 +29,7 @@ mod journal;
 mod lane;
 mod pace;
 pub mod pool;
+mod presence;
 mod request_id;
 mod retry;
 mod seat;

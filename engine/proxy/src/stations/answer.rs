@@ -1,16 +1,14 @@
 //! Answer: waits for the head of the server's response, and forwards interim ones.
 
-use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use ringfence_http::{Fault, HeadWriter, Reason, Version};
-use ringfence_io::{Lease, Outgoing, Scratch, Stream, now};
+use ringfence_io::{Lease, Outgoing, Scratch, now};
 
 use crate::edits;
 use crate::exchange::{Call, Exchange, Station};
+use crate::presence::unless_gone;
 use crate::retry::{self, Cause};
 use crate::upload::alongside;
 
@@ -151,16 +149,6 @@ async fn wait(
             None => Err(Trouble::Client(Reason::ClientGone.into())),
         };
     }
-}
-
-async fn unless_gone<T>(client: &Stream, work: impl Future<Output = T>) -> Option<T> {
-    let mut gone = pin!(client.closed());
-    let mut work = pin!(work);
-    poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending => gone.as_mut().poll(cx).map(|()| None),
-    })
-    .await
 }
 
 /// Passes on a 1xx response; HTTP/1.0 knows none (RFC 9110 section 15.2).

@@ -11,6 +11,7 @@ use ringfence_io::{Lease, Stream, now, timeout_at};
 use crate::exchange::{Call, Exchange, Station};
 use crate::lane::Ticket;
 use crate::pool::Link;
+use crate::presence::unless_gone;
 use crate::retry;
 
 /// Picks a server, waits for a place on it where that is needed, and connects or reuses.
@@ -27,10 +28,11 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
         tried: &ex.tried,
     };
     let sticky = want.sticky;
-    let ticket = match lane.admit(&want, until).await {
-        Ok(ticket) => ticket,
-        Err(Reason::QueueTimeout) => return ex.refuse(late),
-        Err(reason) => return ex.refuse(reason),
+    let ticket = match unless_gone(&ex.conn.stream, lane.admit(&want, until)).await {
+        Some(Ok(ticket)) => ticket,
+        Some(Err(Reason::QueueTimeout)) => return ex.refuse(late),
+        Some(Err(reason)) => return ex.refuse(reason),
+        None => return ex.refuse(Reason::ClientGone),
     };
     ex.facts.set_cookie = cookie_to_set(ex, &ticket, sticky);
     let picked = now();
