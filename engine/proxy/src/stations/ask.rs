@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ringfence_http::{Fault, Framing};
+use ringfence_http::{Fault, Framing, Reason};
 use ringfence_io::{Outgoing, Scratch, now};
 
 use crate::body::{Body, Coding, Prefix, frame};
@@ -44,7 +44,12 @@ pub(crate) fn take_prefix(ex: &mut Exchange<'_>) -> Result<(), Fault> {
         ex.prefix.done = true;
         return Ok(());
     }
-    let mut body = Body::new(framing, ex.route().max_body.unwrap_or(u64::MAX));
+    let most = ex.route().max_body.unwrap_or(u64::MAX);
+    if matches!(framing, Framing::Length(length) if length > most) {
+        // Before the server hears of it, and before the client is told to go on.
+        return Err(Reason::BodyTooLarge.into());
+    }
+    let mut body = Body::new(framing, most);
     if ex.conn.pending.is_empty() {
         ex.prefix.done = body.is_done();
     } else {
