@@ -14,8 +14,8 @@ use crate::upload::Ended;
 pub(crate) enum Cause {
     /// No connection to the server.
     Connect(Reason),
-    /// The connection ended before a byte of the response came.
-    Reset,
+    /// The connection ended before a byte of the response came, by a reset or a close.
+    Ended(Reason),
     /// It ended within the response's head.
     BrokenHead,
     /// The response's head is none that we accept.
@@ -35,8 +35,10 @@ impl Cause {
     /// What the client is told when there is no other attempt.
     fn reason(self) -> Reason {
         match self {
-            Self::Connect(reason) | Self::Late(reason) | Self::BadHead(reason) => reason,
-            Self::Reset => Reason::UpstreamReset,
+            Self::Connect(reason)
+            | Self::Ended(reason)
+            | Self::Late(reason)
+            | Self::BadHead(reason) => reason,
             Self::BrokenHead | Self::Status(_) => Reason::UpstreamClosed,
         }
     }
@@ -44,7 +46,7 @@ impl Cause {
     fn is_wanted(self, retry: &Retry) -> bool {
         match self {
             Self::Connect(_) => retry.connect,
-            Self::Reset => retry.reset,
+            Self::Ended(_) => retry.reset,
             Self::Late(reason) => retry.timeout && reason != Reason::RequestTimeout,
             Self::Status(status) => retry.statuses.contains(status),
             Self::BrokenHead | Self::BadHead(_) => false,
@@ -62,7 +64,7 @@ pub(crate) fn after(ex: &mut Exchange<'_>, call: Call, cause: Cause) -> Station 
     let repeatable = is_repeatable(ex, &call);
     take_back(ex, &call);
     let Call { ticket, link, .. } = call;
-    if cause == Cause::Reset && link.is_reused() && repeatable {
+    if matches!(cause, Cause::Ended(_)) && link.is_reused() && repeatable {
         // The server closed an idle connection just as we took it. That says nothing of its
         // health, and a fresh connection is not the load that the budget is there to prevent.
         return Station::Redial(ticket);

@@ -90,22 +90,22 @@ async fn next_head(
             }
         }
         match wait(ex, call, patience).await? {
-            Ok(0) => return Err(Trouble::Server(closed(call))),
+            Ok(0) => return Err(Trouble::Server(ended(call, Reason::UpstreamClosed))),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::TimedOut => {
                 let late = patience.until(ex, false).1;
                 return Err(Trouble::Server(Cause::Late(late)));
             }
-            Err(_) => return Err(Trouble::Server(closed(call))),
+            Err(_) => return Err(Trouble::Server(ended(call, Reason::UpstreamReset))),
         }
     }
 }
 
 /// A server that breaks off within a head has begun to answer: the request may not be repeated
 /// on the grounds that it was never seen.
-fn closed(call: &Call) -> Cause {
+fn ended(call: &Call, reason: Reason) -> Cause {
     if call.pending.is_empty() {
-        Cause::Reset
+        Cause::Ended(reason)
     } else {
         Cause::BrokenHead
     }

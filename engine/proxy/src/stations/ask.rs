@@ -22,7 +22,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
         .stream
         .set_send_deadline(Some(now() + timeouts.between_bytes));
     if call.link.stream.send(out).await.is_err() {
-        return retry::after(ex, call, Cause::Reset);
+        return retry::after(ex, call, Cause::Ended(Reason::UpstreamReset));
     }
     if let Some(rest) = &ex.rest {
         let ends = Ends {
