@@ -13,6 +13,7 @@ pub mod oracle;
 pub mod origin;
 pub mod process;
 pub mod response;
+pub mod site;
 pub mod tempdir;
 pub mod tools;
 pub mod wire;
@@ -24,6 +25,7 @@ pub use metrics::Metrics;
 pub use origin::{Origin, Request, Visit, kit, misbehave};
 pub use process::{Outcome, Ringfence};
 pub use response::Response;
+pub use site::{site, site_with, upstream_table};
 pub use tempdir::TempDir;
 
 use std::time::{Duration, Instant};
