@@ -39,7 +39,10 @@ impl Launch {
             }
         }
         let dir = TempDir::new();
-        command.current_dir(dir.path());
+        // Nor may two tests meet at a default path.
+        command
+            .current_dir(dir.path())
+            .env("XDG_RUNTIME_DIR", dir.path());
         Launch { command, dir }
     }
 
@@ -140,13 +143,9 @@ impl Ringfence {
 /// and an admin listener of their own and no access log, each unless the test says otherwise.
 /// `@dir@` stands for the test's own directory.
 pub fn complete(text: &str, dir: &Path) -> String {
-    let mut all = String::new();
-    if !text.contains("control =") {
-        all.push_str("control = \"@dir@/control.sock\"\n");
-    }
-    all.push_str(text);
+    let mut all = text.to_string();
     if !text.contains("[admin]") {
-        all.push_str("\n[admin]\nlisten = \"127.0.0.1:0\"\n");
+        all.push_str("\n[admin]\nlisten = \"127.0.0.1:0\"\ncontrol = \"@dir@/control.sock\"\n");
     }
     if !text.contains("[access_log]") {
         all.push_str("\n[access_log]\nformat = \"off\"\n");

@@ -26,6 +26,22 @@ pub fn parse_stream(stream: &[u8]) -> Result<Vec<Parsed>, String> {
     Ok(all)
 }
 
+/// Reads the requests before the first thing that a strict reader would stumble on: all that a
+/// server may serve of a stream. Empty lines before a request are forgiven (RFC 9112, 2.2).
+pub fn parse_prefix(stream: &[u8]) -> Vec<Parsed> {
+    let mut rest = stream;
+    let mut all = Vec::new();
+    loop {
+        while let Some(after) = rest.strip_prefix(b"\r\n") {
+            rest = after;
+        }
+        match parse_one(&mut rest) {
+            Ok(request) => all.push(request),
+            Err(_) => return all,
+        }
+    }
+}
+
 fn parse_one(rest: &mut &[u8]) -> Result<Parsed, String> {
     let request_line = line(rest)?;
     let words: Vec<&str> = request_line.split(' ').collect();
@@ -157,7 +173,8 @@ fn is_token(b: u8) -> bool {
 }
 
 fn is_target(b: u8) -> bool {
-    b.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&b)
+    // More than RFC 3986 allows, as browsers send more; but nothing that ends or splits a target.
+    b.is_ascii_graphic() && b != b'#'
 }
 
 #[cfg(test)]
