@@ -1,6 +1,7 @@
 //! Scripted origins on threads: each connection runs a script, well-behaved or not, and every
 //! byte that came is kept, so that a test can see what the balancer really sent.
 
+mod closed_door;
 pub mod kit;
 mod ledger;
 pub mod misbehave;
@@ -19,6 +20,7 @@ use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+pub use closed_door::ClosedDoor;
 use ledger::Ledger;
 pub use request::Request;
 pub use visit::Visit;

@@ -1,0 +1,237 @@
+//! Limits on what clients may send, and on what the process takes on.
+
+use std::time::{Duration, Instant};
+
+use ringfence_tests::{Client, Origin, Ringfence, eventually, happens_within, site, site_with};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+#[test]
+fn request_lines_and_heads() {
+    let origin = Origin::kit("a");
+    let limits = "\n[limits]\nmax_line = \"1KiB\"\nmax_head = \"4KiB\"\nmax_fields = 20\n";
+    let ringfence = Ringfence::start(&(site(&[&origin]) + limits));
+    let line = |path: usize| format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "a".repeat(path));
+    let head = |value: usize| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: h\r\nA: {}\r\n\r\n",
+            "b".repeat(value)
+        )
+    };
+    let fields = |count: usize| {
+        format!(
+            "GET / HTTP/1.1\r\nHost: h\r\n{}\r\n",
+            "A: b\r\n".repeat(count)
+        )
+    };
+    for (request, status) in [
+        (line(900), 200),
+        (line(1100), 414),
+        (line(8000), 414),
+        (head(3500), 200),
+        (head(4100), 431),
+        (fields(19), 200),
+        (fields(20), 431),
+    ] {
+        let mut client = ringfence.client();
+        let answer = client.says(&request).hears();
+        assert_eq!(answer.status, status, "{} bytes", request.len());
+        assert_eq!(answer.closes(), status != 200);
+    }
+}
+
+#[test]
+fn a_head_without_end_is_refused_early() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site(&[&origin]));
+    let mut client = ringfence.client();
+    client.says("GET / HTTP/1.1\r\nHost: h\r\nA: ");
+    let mut sent = 0;
+    while sent < 100 << 20 && client.try_says([b'x'; 64 * 1024]).is_ok() {
+        sent += 64 * 1024;
+    }
+    assert!(sent < 16 << 20, "{sent} bytes of head were taken");
+    client.hears().expect(431);
+}
+
+#[test]
+fn declared_bodies() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site_with(&[&origin], "max_body = \"10KiB\"", ""));
+    let mut client = ringfence.client();
+    client.sends("POST", "/echo", &[b'x'; 10_240]).expect(200);
+    let answer = client.sends("POST", "/echo", &[b'x'; 10_241]).expect(413);
+    assert!(answer.closes());
+    assert_eq!(origin.requests().len(), 1, "the origin never hears of it");
+}
+
+#[test]
+fn a_refused_body_is_answered_though_the_client_sends_on() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site_with(&[&origin], "max_body = \"10KiB\"", ""));
+    for _ in 0..5 {
+        let mut client = ringfence.client();
+        client.says("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3000000\r\n\r\n");
+        for _ in 0..30 {
+            if client.try_says([b'x'; 100_000]).is_err() {
+                break;
+            }
+        }
+        client.hears().expect(413);
+    }
+}
+
+#[test]
+fn a_client_that_waits_for_continue_is_refused_before_it_sends() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site_with(&[&origin], "max_body = \"10KiB\"", ""));
+    let mut client = ringfence.client();
+    client.says(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999\r\nExpect: 100-continue\r\n\r\n",
+    );
+    client.hears().expect(413);
+}
+
+#[test]
+fn bodies_of_unknown_length() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site_with(&[&origin], "max_body = \"10KiB\"", ""));
+    let mut client = ringfence.client();
+    client.says("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let chunk = format!("400\r\n{}\r\n", "x".repeat(1024));
+    for _ in 0..10 {
+        client.says(&chunk);
+    }
+    let _ = client.try_says(&chunk);
+    let _ = client.try_says("0\r\n\r\n");
+    client.hears().expect(413);
+    client.is_closed_within(Duration::from_secs(5));
+    let whole = origin.requests().iter().any(|r| r.body.len() > 10_240);
+    assert!(!whole, "the origin got more than the limit");
+}
+
+#[test]
+fn connections_over_the_limit_are_shed_and_served_again_later() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&(site(&[&origin]) + "\n[workers]\nmax_connections = 20\n"));
+    let mut held: Vec<Client> = Vec::new();
+    let mut shed = 0;
+    for _ in 0..40 {
+        let Ok(mut client) = Client::try_connect(ringfence.address()) else {
+            shed += 1;
+            continue;
+        };
+        let _ = client.try_says("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        match client.try_hears() {
+            Ok(answer) if answer.status == 200 => held.push(client),
+            _ => shed += 1,
+        }
+    }
+    assert!(
+        held.len() <= 21,
+        "{} connections are held where 20 are allowed",
+        held.len()
+    );
+    assert!(
+        held.len() >= 18,
+        "only {} connections are held where 20 are allowed",
+        held.len()
+    );
+    assert!(shed >= 18);
+    assert!(
+        ringfence
+            .metrics()
+            .sum("ringfence_connections_shed_total", &[])
+            >= 18.0
+    );
+    // Those who are in are served as before.
+    for client in &mut held {
+        client.gets("/").expect(200);
+    }
+    drop(held);
+    eventually("there is room again", || {
+        let client = Client::try_connect(ringfence.address());
+        client.is_ok_and(|mut client| {
+            client.try_says("GET / HTTP/1.1\r\nHost: h\r\n\r\n").is_ok()
+                && client.try_hears().is_ok_and(|answer| answer.status == 200)
+        })
+    });
+}
+
+/// Takes descriptors away from a running process until `left` more can be opened.
+fn starve(ringfence: &Ringfence, left: u64) {
+    let now = ringfence.descriptors() as u64;
+    let limit = Rlimit {
+        current: Some(now + left),
+        maximum: Some(now + left),
+    };
+    let pid = Pid::from_raw(ringfence.pid() as i32);
+    prlimit(pid, Resource::Nofile, limit).expect("change the limit of our own child");
+}
+
+#[test]
+fn without_descriptors_it_sheds_and_does_not_spin() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site(&[&origin]));
+    let mut early = ringfence.client();
+    early.gets("/").expect(200);
+    starve(&ringfence, 10);
+    let crowd: Vec<Client> = (0..60)
+        .filter_map(|_| Client::try_connect(ringfence.address()).ok())
+        .collect();
+    std::thread::sleep(Duration::from_millis(300));
+    // Whoever is in is served on the connections that are there.
+    early.gets("/").expect(200);
+    let (cpu, start) = (ringfence.cpu_time(), Instant::now());
+    std::thread::sleep(Duration::from_secs(1));
+    let used = ringfence.cpu_time() - cpu;
+    assert!(
+        used < start.elapsed() / 4,
+        "{used:?} of CPU in {:?} of shortage",
+        start.elapsed()
+    );
+    drop(crowd);
+    let serves = || {
+        Client::try_connect(ringfence.address()).is_ok_and(|client| {
+            let mut client = client.patient(Duration::from_secs(1));
+            client.try_says("GET / HTTP/1.1\r\nHost: h\r\n\r\n").is_ok()
+                && client.try_hears().is_ok_and(|answer| answer.status == 200)
+        })
+    };
+    assert!(
+        happens_within(Duration::from_secs(10), serves),
+        "it never recovered"
+    );
+    assert!(
+        ringfence
+            .metrics()
+            .sum("ringfence_connections_shed_total", &[])
+            >= 1.0
+    );
+}
+
+#[test]
+fn without_descriptors_for_servers_requests_are_refused_not_hung() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site_with(
+        &[&origin],
+        "",
+        "pool = false\ncheck = \"off\"\nejection = false",
+    ));
+    let mut clients: Vec<Client> = (0..12).map(|_| ringfence.client()).collect();
+    for client in &mut clients {
+        client.gets("/").expect(200);
+    }
+    starve(&ringfence, 2);
+    for client in &mut clients {
+        client.says("GET /sleep/300 HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    let statuses: Vec<u16> = clients
+        .iter_mut()
+        .map(|client| client.hears().status)
+        .collect();
+    assert!(statuses.contains(&200), "{statuses:?}");
+    assert!(
+        statuses.iter().all(|s| matches!(s, 200 | 502 | 503)),
+        "{statuses:?}"
+    );
+}
