@@ -102,7 +102,7 @@ impl Ringfence {
             ended: false,
         };
         let ready = happens_within(PATIENCE, || {
-            ringfence.says("ready") || ringfence.exit_status().is_some()
+            ringfence.is_ready() || ringfence.exit_status().is_some()
         });
         let status = ringfence.exit_status();
         assert!(
@@ -183,6 +183,10 @@ impl Ringfence {
     /// Whether it has printed that.
     pub fn says(&self, words: &str) -> bool {
         self.output.lock().expect("output").contains(words)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.output().lines().any(|line| line == "ready")
     }
 
     /// Its directory.
