@@ -9,6 +9,7 @@ pub mod client;
 pub mod launch;
 pub mod load;
 pub mod metrics;
+pub mod namespace;
 pub mod oracle;
 pub mod origin;
 pub mod process;

@@ -27,6 +27,8 @@ pub struct Report {
     pub connections: usize,
     /// How many connections the server closed between two requests without having said so.
     pub closed: usize,
+    /// How many times a connection was refused: nobody listened.
+    pub refused: usize,
     /// What went wrong, a line each (the first few hundred).
     pub failures: Vec<String>,
 }
@@ -103,9 +105,16 @@ impl Load {
 }
 
 impl Report {
-    /// Panics when any request failed.
+    /// Panics when any request failed, or nobody listened.
     #[track_caller]
     pub fn is_clean(&self) {
+        assert_eq!(self.refused, 0, "connections were refused");
+        self.lost_nothing();
+    }
+
+    /// Panics when any request failed that had found somebody who listened.
+    #[track_caller]
+    pub fn lost_nothing(&self) {
         let some: Vec<_> = self.failures.iter().take(20).collect();
         let count = self.failures.len();
         assert!(
@@ -128,6 +137,7 @@ fn repeat(address: SocketAddr, shape: &Shape, stop: &AtomicBool, report: &Mutex<
             // The server may close an idle connection at any time (RFC 9112, 9.5); every client
             // then repeats the request on a new one. It is counted, for tests that forbid it.
             Err(Failed::Unanswered(_)) if reused => report.closed += 1,
+            Err(Failed::Refused) => report.refused += 1,
             outcome if report.failures.len() < 500 => report.failures.push(describe(outcome)),
             _ => {}
         }
@@ -138,6 +148,8 @@ fn repeat(address: SocketAddr, shape: &Shape, stop: &AtomicBool, report: &Mutex<
 
 /// Why a request came to nothing.
 enum Failed {
+    /// Nobody listens.
+    Refused,
     /// The connection ended before the first byte of an answer.
     Unanswered(Wrong),
     /// Anything else.
@@ -147,7 +159,10 @@ enum Failed {
 fn once(address: SocketAddr, shape: &Shape, kept: &mut Option<Client>) -> Result<Response, Failed> {
     let mut client = match kept.take() {
         Some(client) => client,
-        None => Client::try_connect(address).map_err(|e| Failed::Otherwise(Wrong::Io(e)))?,
+        None => Client::try_connect(address).map_err(|error| match error.kind() {
+            io::ErrorKind::ConnectionRefused => Failed::Refused,
+            _ => Failed::Otherwise(Wrong::Io(error)),
+        })?,
     };
     let before = client.received();
     let said = client.try_says(&shape.bytes).map_err(Wrong::Io);
@@ -177,6 +192,7 @@ fn describe(outcome: Result<Response, Failed>) -> String {
             response.fields,
             response.text()
         ),
+        Err(Failed::Refused) => "connection refused".into(),
         Err(Failed::Unanswered(wrong)) => format!("no answer: {wrong}"),
         Err(Failed::Otherwise(wrong)) => wrong.to_string(),
     }

@@ -97,7 +97,7 @@ fn body(rest: &mut &[u8], fields: &[(String, String)]) -> Result<Vec<u8>, String
             let length: usize = length.parse().map_err(|_| format!("length {length:?}"))?;
             Ok(bytes(rest, length)?.to_vec())
         }
-        (["chunked"], []) => chunks(rest),
+        ([coding], []) if coding.eq_ignore_ascii_case("chunked") => chunks(rest),
         both => Err(format!("framing {both:?}")),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ringfence_tests::origin::misbehave;
-use ringfence_tests::{Client, Origin, Ringfence, eventually, kit, site};
+use ringfence_tests::{Client, Origin, Ringfence, eventually, kit, site, site_with};
 
 #[test]
 fn continue_is_heard_before_the_body_is_sent() {
@@ -270,7 +270,11 @@ fn large_bodies_both_ways_at_once() {
 #[test]
 fn nothing_is_left_open_behind() {
     let origin = Origin::kit("a");
-    let ringfence = Ringfence::start(&site(&[&origin]));
+    let ringfence = Ringfence::start(&site_with(
+        &[&origin],
+        "",
+        "pool = { idle_timeout = \"300ms\" }",
+    ));
     ringfence.get("/").expect(200);
     let before = ringfence.descriptors();
     for round in 0..60 {

@@ -184,7 +184,7 @@ fn consecutive_failures_eject_for_a_time() {
 fn ejections_grow_longer() {
     let ((a, mood), b) = (moody("a"), Origin::kit("b"));
     let ringfence = Ringfence::start(&site_with(&[&a, &b], "", QUICK_EJECTION));
-    mood.store(500, Ordering::Relaxed);
+    mood.store(503, Ordering::Relaxed);
     // Seen from the origin: the pauses between visits are the ejections.
     let mut pauses = Vec::new();
     let mut before = Instant::now();
@@ -215,7 +215,7 @@ fn a_failure_rate_ejects() {
         while let Some(mut request) = visit.request()? {
             count += 1;
             if count % 2 == 0 {
-                request.target = "/status/500".into();
+                request.target = "/status/503".into();
             }
             kit::respond(visit, &request)?;
         }
@@ -235,14 +235,14 @@ fn no_more_than_a_share_is_ejected() {
     let (b, b_mood) = moody("b");
     let lines = "check = \"off\"\nretry = false\nejection = { consecutive_failures = 2, base_time = \"30s\", max_share = 0.5 }";
     let ringfence = Ringfence::start(&site_with(&[&a, &b], "", lines));
-    a_mood.store(500, Ordering::Relaxed);
-    b_mood.store(500, Ordering::Relaxed);
+    a_mood.store(503, Ordering::Relaxed);
+    b_mood.store(503, Ordering::Relaxed);
     for _ in 0..5 {
         seen(&ringfence);
     }
     // One is out, the other is kept although it fails: better than nothing.
     let before = a.served() + b.served();
-    assert_eq!(seen(&ringfence), set(&["500"]));
+    assert_eq!(seen(&ringfence), set(&["503"]));
     assert_eq!(a.served() + b.served(), before + 12);
 }
 
@@ -275,7 +275,7 @@ fn a_refused_connection_counts_as_a_failure() {
 #[test]
 fn a_server_warms_up_slowly_when_it_comes_back() {
     let (mut a, b) = (Origin::kit("a"), Origin::kit("b"));
-    let lines = "slow_start = \"3s\"\nejection = false\ncheck = { type = \"tcp\", interval = \"50ms\", timeout = \"50ms\", rise = 1, fall = 1 }";
+    let lines = "slow_start = \"3s\"\nretry = false\nejection = false\ncheck = { type = \"tcp\", interval = \"50ms\", timeout = \"50ms\", rise = 1, fall = 1 }";
     let ringfence = Ringfence::start(&site_with(&[&a, &b], "", lines));
     a.dies();
     eventually("only the other serves", || seen(&ringfence) == set(&["b"]));

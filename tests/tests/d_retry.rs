@@ -151,19 +151,20 @@ fn an_answer_that_has_begun_is_never_begun_again() {
     ] {
         let (bad, good) = (Origin::serving("bad", script), good());
         let ringfence = start(&bad, &good, "");
-        for _ in 0..2 {
+        while bad.requests().is_empty() {
             let mut client = ringfence.client();
             client.says("GET /bytes/10 HTTP/1.1\r\nHost: h\r\n\r\n");
             match client.try_hears() {
-                Ok(answer) => assert_eq!(answer.origin(), "good", "{what}: taken for whole"),
+                // Seen before anything was passed on, it may still be told.
+                Ok(answer) => {
+                    let fine = answer.status == 502 || answer.origin() == "good";
+                    assert!(fine, "{what}: taken for whole");
+                }
                 Err(wrong) => assert!(!wrong.to_string().contains("protocol"), "{what}: {wrong}"),
             }
         }
-        assert_eq!(
-            (bad.requests().len(), good.requests().len()),
-            (1, 1),
-            "{what}"
-        );
+        let told = ringfence.metrics().sum("ringfence_retries_total", &[]);
+        assert_eq!((bad.requests().len(), told), (1, 0.0), "{what}");
     }
 }
 

@@ -125,12 +125,12 @@ fn a_stop_under_load_loses_no_request_that_was_begun() {
     ringfence.signal(Signal::TERM);
     assert!(ringfence.ends().success());
     let report = load.stop();
-    // Refused connections are what a stopped server owes; half answers are not.
-    let refused = |line: &String| line.contains("refused") || line.contains("reset");
+    // That nobody listens any more is no loss. A connection that the kernel had set up and nobody
+    // had accepted ends in a reset.
     let lost: Vec<_> = report
         .failures
         .iter()
-        .filter(|line| !refused(line))
+        .filter(|line| !line.contains("reset"))
         .collect();
     assert!(lost.is_empty(), "{lost:?}");
     assert!(report.good > 100);

@@ -10,6 +10,7 @@ use super::request::Request;
 pub(super) struct Ledger {
     pub(super) requests: Mutex<Vec<Request>>,
     pub(super) transcripts: Mutex<Vec<Vec<u8>>>,
+    pub(super) accepted: AtomicUsize,
     pub(super) connections: AtomicUsize,
     pub(super) open: AtomicUsize,
     pub(super) served: AtomicUsize,

@@ -71,6 +71,11 @@ impl Origin {
         Origin::open(name, Place::Unix(path), Arc::new(kit::serve))
     }
 
+    /// A well-behaved origin at a chosen TCP address.
+    pub fn kit_on(name: &str, address: SocketAddr) -> Origin {
+        Origin::open(name, Place::Tcp(address), Arc::new(kit::serve))
+    }
+
     /// An origin on TCP that runs `script` on every connection.
     pub fn serving<F>(name: &str, script: F) -> Origin
     where
@@ -170,7 +175,7 @@ impl Origin {
         self.ledger.served.load(Ordering::Relaxed)
     }
 
-    /// How many connections were ever accepted.
+    /// How many connections brought a request; checks that only connect do not count.
     pub fn connections(&self) -> usize {
         self.ledger.connections.load(Ordering::Relaxed)
     }
@@ -265,7 +270,7 @@ fn accept_until(
             door.wait();
             continue;
         };
-        let number = ledger.connections.fetch_add(1, Ordering::Relaxed);
+        let number = ledger.accepted.fetch_add(1, Ordering::Relaxed);
         ledger.open.fetch_add(1, Ordering::Relaxed);
         let socket = Arc::new(socket);
         remember(live, &socket);

@@ -19,6 +19,7 @@ pub struct Visit {
     wire: Wire,
     name: String,
     number: usize,
+    has_spoken: bool,
     ledger: Arc<Ledger>,
 }
 
@@ -33,6 +34,7 @@ impl Visit {
             wire: Wire::new(socket),
             name: name.into(),
             number,
+            has_spoken: false,
             ledger,
         }
     }
@@ -64,6 +66,9 @@ impl Visit {
         let until = Instant::now() + IDLE;
         if self.wire.pending().is_empty() && self.wire.fill(until)? == 0 {
             return Ok(None);
+        }
+        if !std::mem::replace(&mut self.has_spoken, true) {
+            self.ledger.connections.fetch_add(1, Ordering::Relaxed);
         }
         let head = self.wire.take_through(b"\r\n\r\n", until)?;
         let request = Request::parse(&head, self.number);
@@ -117,11 +122,12 @@ impl Visit {
         }
     }
 
-    /// Waits for raw bytes to come and throws them away; 0 when the peer has ended the connection.
+    /// Throws away the raw bytes that came, waiting for some; 0 when the peer has ended the connection.
     pub fn swallow(&mut self) -> io::Result<usize> {
-        let count = self.wire.fill(Instant::now() + IDLE)?;
-        self.wire.take_pending();
-        Ok(count)
+        if self.wire.pending().is_empty() {
+            self.wire.fill(Instant::now() + IDLE)?;
+        }
+        Ok(self.wire.take_pending().len())
     }
 
     /// Sends bytes as they are.
