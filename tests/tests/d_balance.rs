@@ -471,7 +471,8 @@ fn backups_wait_until_all_others_are_gone() {
         (&origins[2], "backup = true"),
     ];
     let lines = "check = { type = \"tcp\", interval = \"100ms\", timeout = \"100ms\", fall = 1, rise = 1 }\n";
-    let config = weighted_site(&servers, "").replace("check = \"off\"\n", lines);
+    let budget = "retry_budget = { share = 1.0, min_per_second = 1000 }";
+    let config = weighted_site(&servers, budget).replace("check = \"off\"\n", lines);
     let ringfence = Ringfence::start(&config);
     assert_eq!(tally(&ringfence, 30).get("2"), None);
     origins[0].dies();

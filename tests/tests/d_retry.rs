@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use ringfence_tests::{Origin, Request, Ringfence, Visit, kit, misbehave, site_with};
+use ringfence_tests::load::Shape;
+use ringfence_tests::{Load, Origin, Request, Ringfence, Visit, kit, misbehave, site, site_with};
 
 /// Servers stay in whatever they do, so that each request meets the bad one.
 const NO_JUDGEMENT: &str =
@@ -421,6 +422,26 @@ fn a_server_that_kills_every_pooled_connection_fails_no_idempotent_request() {
     for client in clients {
         client.join().expect("no request fails");
     }
+}
+
+/// What the README promises, with every default: a server is killed under load, no request is lost.
+#[test]
+fn a_killed_server_costs_nobody_a_request() {
+    let mut origins: Vec<Origin> = (0..3)
+        .map(|n| Origin::forgetful_kit(&n.to_string()))
+        .collect();
+    let all: Vec<&Origin> = origins.iter().collect();
+    let ringfence = Ringfence::start(&site(&all));
+    let load = Load::start(ringfence.address(), vec![Shape::get("/"); 16]);
+    for chosen in [0, 1] {
+        std::thread::sleep(Duration::from_millis(500));
+        origins[chosen].dies();
+        std::thread::sleep(Duration::from_millis(1500));
+        origins[chosen].revives();
+    }
+    let report = load.stop();
+    report.is_clean();
+    assert!(report.good > 1000, "{}", report.good);
 }
 
 #[test]
