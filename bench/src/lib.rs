@@ -4,6 +4,8 @@
 pub mod body;
 pub mod cli;
 pub mod compare;
+pub mod ground;
+pub mod growth;
 pub mod load;
 pub mod machine;
 pub mod options;

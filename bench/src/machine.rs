@@ -107,9 +107,9 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This machine.
+    /// This machine, of which these CPUs may be used.
     #[must_use]
-    pub fn here() -> Self {
+    pub fn with_cpus(allowed: &Cpus) -> Self {
         let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         let model = info
             .lines()
@@ -119,7 +119,7 @@ impl Machine {
             cpu: model
                 .map_or("unknown CPU", |(_, name)| name.trim())
                 .to_owned(),
-            cpus: Cpus::allowed().map_or(0, |cpus| cpus.0.len()),
+            cpus: allowed.0.len(),
             kernel: kernel.trim().to_owned(),
         }
     }

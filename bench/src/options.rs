@@ -1,20 +1,17 @@
-//! What a comparison is told.
+//! What the tool is told.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::machine::Cpus;
 use crate::origin::Kind;
 use crate::peer::Peer;
 use crate::scenario::{self, Scenario};
 
-/// What is compared, and how long.
+/// Who takes part, where, and for how long.
 #[derive(Debug, Clone, Args)]
-pub struct Compare {
-    /// The scenarios, separated by commas; all of them if not given.
-    #[arg(long, value_delimiter = ',', value_parser = scenario_called)]
-    pub scenario: Vec<&'static Scenario>,
+pub struct Run {
     /// How many rounds each proxy runs, in turn with the others.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
@@ -27,9 +24,6 @@ pub struct Compare {
     /// The proxies, separated by commas: nginx, haproxy, ringfence, floor, memory.
     #[arg(long, value_delimiter = ',', default_values_t = Peer::USUAL)]
     pub peers: Vec<Peer>,
-    /// The origins behind them, separated by commas: nginx, alone.
-    #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
-    pub origins: Vec<Kind>,
     /// How many cores each proxy uses.
     #[arg(long, default_value_t = 1, value_parser = workers)]
     pub workers: usize,
@@ -42,21 +36,98 @@ pub struct Compare {
     /// How many threads the load has; as many as the proxy has cores if not given.
     #[arg(long)]
     pub load_threads: Option<usize>,
-    /// The rate of `constant` in requests a second; half of the slowest product's limit if not given.
-    #[arg(long, value_parser = positive)]
-    pub rate: Option<f64>,
     /// The ringfence binary; the one beside this program if not given.
     #[arg(long)]
     pub ringfence: Option<PathBuf>,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Args)]
+pub struct Compare {
+    /// Who takes part.
+    #[command(flatten)]
+    pub run: Run,
+    /// The scenarios, separated by commas; all of them if not given.
+    #[arg(long, value_delimiter = ',', value_parser = scenario_called)]
+    pub scenario: Vec<&'static Scenario>,
+    /// The origins behind the proxies, separated by commas: nginx, alone.
+    #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
+    pub origins: Vec<Kind>,
+    /// The rate of `constant` in requests a second; half of the slowest product's limit if not given.
+    #[arg(long, value_parser = positive)]
+    pub rate: Option<f64>,
     /// Also have wrk load each proxy once, as a check on our own load.
     #[arg(long)]
     pub wrk: bool,
     /// Write everything that was measured to this file.
     #[arg(long)]
     pub json: Option<PathBuf>,
+    /// Write everything that was measured, and the tables, to files of this directory named by date and CPU.
+    #[arg(long)]
+    pub results: Option<PathBuf>,
     /// Print the configuration of each proxy for each scenario, and run nothing.
     #[arg(long)]
     pub show_config: bool,
+}
+
+/// What is made to grow.
+#[derive(Debug, Clone, Args)]
+pub struct Growth {
+    /// Who takes part.
+    #[command(flatten)]
+    pub run: Run,
+    /// What grows, separated by commas; everything if not given.
+    #[arg(long, value_delimiter = ',', default_values_t = Axis::ALL)]
+    pub axes: Vec<Axis>,
+    /// The origin behind the proxies.
+    #[arg(long, default_value_t = Kind::Nginx)]
+    pub origin: Kind,
+    /// Draw the curves to this file.
+    #[arg(long)]
+    pub svg: Option<PathBuf>,
+    /// Write everything that was measured to this file.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+/// What can be made to grow while everything else stays as in the scenario `small`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Axis {
+    /// Active connections.
+    Connections,
+    /// Routes that the proxy has.
+    Routes,
+    /// Servers behind it.
+    Servers,
+    /// Cores that it uses.
+    Workers,
+}
+
+impl Axis {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Connections,
+        Self::Routes,
+        Self::Servers,
+        Self::Workers,
+    ];
+
+    /// Its name on the command line and in the drawing.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Routes => "routes",
+            Self::Servers => "servers",
+            Self::Workers => "workers",
+        }
+    }
+}
+
+impl std::fmt::Display for Axis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// A scenario by its name.

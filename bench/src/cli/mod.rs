@@ -10,8 +10,9 @@ use clap::{Parser, Subcommand};
 
 use crate::cli::floor::Floor;
 use crate::compare;
+use crate::growth;
 use crate::machine::Cpus;
-use crate::options::Compare;
+use crate::options::{Compare, Growth};
 use crate::origin::alone;
 use crate::process::launch;
 
@@ -28,6 +29,8 @@ pub struct Cli {
 enum Command {
     /// Run the comparison and print a table for each scenario and origin.
     Compare(Compare),
+    /// Run `small` with more and more connections, routes, servers and cores, and draw what that costs.
+    Growth(Growth),
     /// Become another program, kept on some CPUs (the comparison starts everything this way).
     #[command(hide = true)]
     Launch {
@@ -56,6 +59,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let done = match self.command {
             Command::Compare(options) => compare::run(&options),
+            Command::Growth(options) => growth::run(&options),
             Command::Launch { cpus, command } => Err(launch::become_program(&cpus, &command)),
             Command::Origin { addresses } => alone::serve(&addresses).map(|()| true),
             Command::Floor(floor) => floor.run().map(|()| true),
@@ -109,14 +113,14 @@ mod tests {
             .map(|scenario| scenario.name)
             .collect();
         assert_eq!(names, ["small", "1m"]);
-        assert_eq!(options.peers, [Peer::Nginx, Peer::Floor]);
+        assert_eq!(options.run.peers, [Peer::Nginx, Peer::Floor]);
         assert_eq!(options.origins, [Kind::Alone]);
     }
 
     #[test]
     fn the_defaults_are_the_usual_peers_and_both_origins() {
         let options = compare(&[]).unwrap();
-        assert_eq!(options.peers, Peer::USUAL);
+        assert_eq!(options.run.peers, Peer::USUAL);
         assert_eq!(options.origins, Kind::ALL);
         assert!(options.scenario.is_empty());
     }

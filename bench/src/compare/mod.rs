@@ -1,35 +1,46 @@
 //! The comparison from beginning to end.
 
-mod ground;
 mod show;
 
 use std::io;
 
+use crate::ground::Ground;
+use crate::machine::Cpus;
 use crate::options::Compare;
-use crate::report::table;
+use crate::origin::Kind;
+use crate::peer::installed::find_program;
+use crate::report::json::Report;
+use crate::report::{results, table};
+use crate::round::contest::Contest;
 use crate::scenario::{self, Scenario};
-
-use ground::Ground;
+use crate::wrk;
 
 /// Runs the comparison and prints its tables. Says whether every round counts.
 ///
 /// # Errors
 /// That nothing can be compared, or what the system says.
 pub fn run(options: &Compare) -> io::Result<bool> {
+    let allowed = Cpus::allowed()?;
     let scenarios: Vec<&Scenario> = match options.scenario.as_slice() {
         [] => scenario::ALL.iter().collect(),
         some => some.to_vec(),
     };
     if options.show_config {
-        show::configs(options, &scenarios)?;
+        show::configs(options, &scenarios, &allowed);
         return Ok(true);
     }
-    let ground = Ground::new(options)?;
+    let ground = Ground::new(&options.run, &allowed)?;
+    let origins = origins(options);
     let mut report = ground.open_report();
     let mut all_ran = true;
+    let after = |contests: &[Contest<'_>]| {
+        if options.wrk {
+            wrk::report(contests)
+        }
+    };
     for scenario in scenarios {
-        for origin in ground.origins() {
-            match ground.compare(scenario, origin) {
+        for origin in &origins {
+            match ground.compare(scenario, *origin, options.rate, after) {
                 Ok(comparison) => {
                     println!("{}", table::render(&comparison));
                     report.add(comparison);
@@ -43,14 +54,34 @@ pub fn run(options: &Compare) -> io::Result<bool> {
                 }
             }
             // After each table, so that an interrupted run leaves what it has.
-            options
-                .json
-                .as_deref()
-                .map_or(Ok(()), |path| report.write(path))?;
+            write(options, &report)?;
         }
     }
     if !report.is_clean() {
         println!("Some rounds are void; the figures leave them out.");
     }
     Ok(all_ran && report.is_clean())
+}
+
+/// The origins that were asked for and are there.
+fn origins(options: &Compare) -> Vec<Kind> {
+    let is_there = |kind: &Kind| *kind != Kind::Nginx || find_program("nginx").is_some();
+    let (there, missing): (Vec<Kind>, Vec<Kind>) =
+        options.origins.iter().copied().partition(is_there);
+    if !missing.is_empty() {
+        println!("Missing: the nginx origin; Debian's package is nginx-light.");
+    }
+    there
+}
+
+/// Writes the files that were asked for.
+fn write(options: &Compare, report: &Report) -> io::Result<()> {
+    options
+        .json
+        .as_deref()
+        .map_or(Ok(()), |path| report.write(path))?;
+    options
+        .results
+        .as_deref()
+        .map_or(Ok(()), |dir| results::write(report, dir))
 }

@@ -1,11 +1,10 @@
 //! The configurations, shown instead of used.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crate::compare::ground;
-use crate::machine::raise_descriptor_limit;
+use crate::ground::hand_out_cpus;
+use crate::machine::{Cpus, raise_descriptor_limit};
 use crate::options::Compare;
 use crate::origin::place::{Place, addresses};
 use crate::origin::{self, Kind};
@@ -13,12 +12,12 @@ use crate::peer::site::Site;
 use crate::scenario::Scenario;
 
 /// Prints every configuration that would be used.
-pub(super) fn configs(options: &Compare, scenarios: &[&'static Scenario]) -> io::Result<()> {
-    let (proxy_cpus, load_cpus) = ground::hand_out_cpus(options)?;
+pub(super) fn configs(options: &Compare, scenarios: &[&Scenario], allowed: &Cpus) {
+    let (proxy_cpus, load_cpus) = hand_out_cpus(&options.run, allowed);
     let dir = Path::new("/tmp/ringfence-bench");
     for scenario in scenarios {
         let servers = addresses(scenario.servers, 18_000);
-        for peer in &options.peers {
+        for peer in &options.run.peers {
             let site = Site {
                 dir,
                 scenario,
@@ -26,7 +25,7 @@ pub(super) fn configs(options: &Compare, scenarios: &[&'static Scenario]) -> io:
                 admin: SocketAddr::from(([127, 0, 0, 1], 18_002)),
                 servers: &servers,
                 cpus: &proxy_cpus,
-                workers: options.workers,
+                workers: options.run.workers,
                 descriptors: raise_descriptor_limit(),
             };
             for file in peer.configs(&site) {
@@ -51,7 +50,7 @@ pub(super) fn configs(options: &Compare, scenarios: &[&'static Scenario]) -> io:
                 dir,
                 addresses: &servers,
                 cpus: &load_cpus,
-                workers: options.workers,
+                workers: options.run.workers,
             };
             println!(
                 "=== {} · origin · nginx.conf\n{}",
@@ -60,5 +59,4 @@ pub(super) fn configs(options: &Compare, scenarios: &[&'static Scenario]) -> io:
             );
         }
     }
-    Ok(())
 }

@@ -15,7 +15,7 @@ use crate::report::summary::{Comparison, Row};
 pub struct Report {
     /// When it was made, in seconds since 1970.
     pub unix_time: u64,
-    /// The command that made it.
+    /// The command that made it, with the program's name for its path.
     pub command: Vec<String>,
     /// What it ran on.
     pub machine: Machine,
@@ -55,7 +55,7 @@ impl Report {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Self {
             unix_time: now.map_or(0, |since| since.as_secs()),
-            command: std::env::args().collect(),
+            command: command(),
             machine,
             versions,
             cpus,
@@ -92,16 +92,26 @@ impl Report {
     }
 }
 
+/// The command line, without the path of this program, which says nothing.
+fn command() -> Vec<String> {
+    let arguments = std::env::args().skip(1);
+    std::iter::once(env!("CARGO_PKG_NAME").to_owned())
+        .chain(arguments)
+        .collect()
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::machine::Cpus;
     use crate::peer::Peer;
     use crate::report::summary::Entry;
     use crate::report::summary::tests::{comparison, round};
 
-    fn report() -> Report {
+    /// An empty report.
+    pub(crate) fn report() -> Report {
         Report::new(
-            Machine::here(),
+            Machine::with_cpus(&Cpus(vec![0, 1])),
             Vec::new(),
             Placement {
                 proxy: "0".to_owned(),

@@ -13,7 +13,7 @@ pub struct Comparison {
     /// The scenario's name.
     pub scenario: &'static str,
     /// What the scenario is.
-    pub about: &'static str,
+    pub about: String,
     /// The origin.
     pub origin: Kind,
     /// The fixed rate in requests a second, where there was one.
@@ -169,7 +169,7 @@ pub(crate) mod tests {
     pub(crate) fn comparison(entries: Vec<Entry>) -> Comparison {
         Comparison {
             scenario: "small",
-            about: "128 B, 64 connections",
+            about: "128 B, 64 connections".to_owned(),
             origin: Kind::Nginx,
             rate: None,
             entries,

@@ -31,7 +31,7 @@ pub fn render(comparison: &Comparison) -> String {
     let rate = comparison.rate.map_or(String::new(), |rate| {
         format!(", {} requests a second", thousands(rate))
     });
-    let (name, about, origin) = (comparison.scenario, comparison.about, comparison.origin);
+    let (name, about, origin) = (comparison.scenario, &comparison.about, comparison.origin);
     let heading = format!("### {name}: {about}{rate} · origin {origin}\n\n");
     let rows = comparison.rows();
     let beside_idle = rows.iter().any(|row| row.idle_bytes.is_some());

@@ -9,11 +9,11 @@ use tempfile::TempDir;
 
 use crate::load::request::requests;
 use crate::machine::{Cpus, Machine, raise_descriptor_limit};
-use crate::options::Compare;
+use crate::options::Run;
 use crate::origin::place::{Place, addresses};
 use crate::origin::{self, Kind};
 use crate::peer::Peer;
-use crate::peer::installed::{Installed, find_program};
+use crate::peer::installed::Installed;
 use crate::port;
 use crate::process::Group;
 use crate::report::json::{Placement, Report};
@@ -22,56 +22,64 @@ use crate::round::Round;
 use crate::round::contest::{Contest, wait_until_it_answers};
 use crate::scenario::{Pace, Scenario};
 use crate::setting::{Setting, readable_dir};
-use crate::wrk;
 
 /// The load average up to which a machine counts as quiet.
 const QUIET: f64 = 0.5;
 
 /// What a comparison has at hand.
-pub(super) struct Ground<'a> {
-    options: &'a Compare,
+#[derive(Debug)]
+pub struct Ground<'a> {
+    run: &'a Run,
     machine: Machine,
     setting: Setting,
     peers: Vec<(Peer, Installed)>,
+    /// What the others lack.
+    missing: Vec<String>,
     /// Removed at the end.
     _dir: TempDir,
 }
 
 impl<'a> Ground<'a> {
     /// Finds the peers, hands out the CPUs, and moves this process to those of the load.
-    pub(super) fn new(options: &'a Compare) -> io::Result<Self> {
+    ///
+    /// `allowed` are the CPUs that this process could use at its start.
+    ///
+    /// # Errors
+    /// That none of the peers is there, or what the system says.
+    pub fn new(run: &'a Run, allowed: &Cpus) -> io::Result<Self> {
         let dir = readable_dir(
             tempfile::Builder::new().prefix("ringfence-bench-"),
             &std::env::temp_dir(),
         )?;
-        let machine = Machine::here();
-        let (proxy_cpus, load_cpus) = hand_out_cpus(options)?;
+        let machine = Machine::with_cpus(allowed);
+        let (proxy_cpus, load_cpus) = hand_out_cpus(run, allowed);
         load_cpus.pin_this_thread()?;
-        let peers = find_peers(options);
+        let (peers, missing) = find_peers(run);
         if peers.is_empty() {
-            return Err(io::Error::other("none of the peers is there"));
+            return Err(io::Error::other(missing.join("; ")));
         }
         let setting = Setting {
             proxy_cpus,
             load_cpus,
-            workers: options.workers,
-            load_threads: options.load_threads.unwrap_or(options.workers),
-            warm_up: Duration::from_secs_f64(options.warmup),
-            measure: Duration::from_secs_f64(options.seconds),
+            workers: run.workers,
+            load_threads: run.load_threads.unwrap_or(run.workers),
+            warm_up: Duration::from_secs_f64(run.warmup),
+            measure: Duration::from_secs_f64(run.seconds),
             descriptors: raise_descriptor_limit(),
             dir: dir.path().to_owned(),
         };
         Ok(Self {
-            options,
+            run,
             machine,
             setting,
             peers,
+            missing,
             _dir: dir,
         })
     }
 
     /// Says what is compared where, and begins the report.
-    pub(super) fn open_report(&self) -> Report {
+    pub fn open_report(&self) -> Report {
         let machine = self.machine.clone();
         let (proxy, load) = (
             self.setting.proxy_cpus.to_string(),
@@ -84,6 +92,9 @@ impl<'a> Ground<'a> {
         println!("proxy on CPU {proxy}, origin and load on CPU {load}");
         for (peer, installed) in &self.peers {
             println!("{peer}: {}", installed.version);
+        }
+        for why in &self.missing {
+            println!("Missing: {why}.");
         }
         if let Some(busy) = others_at_work() {
             println!(
@@ -106,32 +117,25 @@ impl<'a> Ground<'a> {
         )
     }
 
-    /// The origins that were asked for and are there.
-    pub(super) fn origins(&self) -> Vec<Kind> {
-        let is_there = |kind: &Kind| *kind != Kind::Nginx || find_program("nginx").is_some();
-        self.options
-            .origins
-            .iter()
-            .copied()
-            .filter(is_there)
-            .collect()
-    }
-
-    /// Runs one scenario in front of one origin.
-    pub(super) fn compare(
+    /// Runs one scenario in front of one origin, at `rate` where it has a fixed one (`None` = half of the slowest
+    /// product's limit), and does `after` with the contests before the origin is stopped.
+    ///
+    /// # Errors
+    /// That the origin does not answer, or that no rate can be found.
+    pub fn compare(
         &self,
-        scenario: &'static Scenario,
+        scenario: &Scenario,
         origin: Kind,
+        rate: Option<f64>,
+        after: impl FnOnce(&[Contest<'_>]),
     ) -> io::Result<Comparison> {
         let servers = addresses(scenario.servers, port::free()?);
         let (_origin, _dir) = self.start_origin(scenario, origin, &servers)?;
         let rate = match scenario.pace {
             Pace::Full => None,
-            Pace::HalfOfSlowest => Some(
-                self.options
-                    .rate
-                    .map_or_else(|| self.half_of_slowest(scenario, &servers), Ok)?,
-            ),
+            Pace::HalfOfSlowest => {
+                Some(rate.map_or_else(|| self.half_of_slowest(scenario, &servers), Ok)?)
+            }
         };
         let contests: Vec<Contest<'_>> = self
             .peers
@@ -139,7 +143,7 @@ impl<'a> Ground<'a> {
             .map(|peer| self.contest(peer, scenario, &servers, rate))
             .collect();
         let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); contests.len()];
-        for number in 0..self.options.rounds as usize {
+        for number in 0..self.run.rounds as usize {
             // Another one begins each round, so that none is always the first or the last.
             for place in 0..contests.len() {
                 let turn = (place + number) % contests.len();
@@ -152,9 +156,7 @@ impl<'a> Ground<'a> {
                 rounds[turn].push(contests[turn].run());
             }
         }
-        if self.options.wrk {
-            wrk::report(&contests);
-        }
+        after(&contests);
         let entries = contests.iter().zip(rounds).map(|(contest, rounds)| Entry {
             peer: contest.peer,
             rounds,
@@ -162,7 +164,7 @@ impl<'a> Ground<'a> {
         let entries = entries.collect();
         Ok(Comparison {
             scenario: scenario.name,
-            about: scenario.about,
+            about: scenario.about.to_owned(),
             origin,
             rate,
             entries,
@@ -225,32 +227,30 @@ impl<'a> Ground<'a> {
     }
 }
 
-/// Which CPUs the proxy gets and which the rest.
-pub(super) fn hand_out_cpus(options: &Compare) -> io::Result<(Cpus, Cpus)> {
-    let (proxy, load) = Cpus::allowed()?.split(options.workers);
-    let proxy = options.proxy_cpus.clone().unwrap_or(proxy);
-    let load = options.load_cpus.clone().unwrap_or(load);
+/// Which of the `allowed` CPUs the proxy gets and which the rest.
+#[must_use]
+pub fn hand_out_cpus(run: &Run, allowed: &Cpus) -> (Cpus, Cpus) {
+    let (proxy, load) = allowed.split(run.workers);
+    let proxy = run.proxy_cpus.clone().unwrap_or(proxy);
+    let load = run.load_cpus.clone().unwrap_or(load);
     if proxy.0.iter().any(|cpu| load.0.contains(cpu)) {
         println!(
             "Proxy and load share CPUs: only CPU time for each request means something, no rate, no latency."
         );
     }
-    Ok((proxy, load))
+    (proxy, load)
 }
 
-/// The peers that are there. Says of the others what would bring them.
-fn find_peers(options: &Compare) -> Vec<(Peer, Installed)> {
-    let mut found = Vec::new();
-    for peer in &options.peers {
-        match peer.find(options.ringfence.as_deref()) {
+/// The peers that are there, and of the others what would bring them.
+fn find_peers(run: &Run) -> (Vec<(Peer, Installed)>, Vec<String>) {
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for peer in &run.peers {
+        match peer.find(run.ringfence.as_deref()) {
             Ok(installed) => found.push((*peer, installed)),
-            Err(missing) => println!("Missing: {missing}."),
+            Err(why) => missing.push(why),
         }
     }
-    if options.origins.contains(&Kind::Nginx) && find_program("nginx").is_none() {
-        println!("Missing: the nginx origin; Debian's package is nginx-light.");
-    }
-    found
+    (found, missing)
 }
 
 /// The load of the last minute, where it is more than a quiet machine has.
