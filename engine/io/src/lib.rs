@@ -19,6 +19,7 @@ mod lease;
 mod limits;
 mod listen;
 mod mailbox;
+mod outq;
 mod peer;
 mod pool;
 mod recv;

@@ -11,7 +11,9 @@ use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::budget;
+use crate::clock::now;
 use crate::lease::Lease;
+use crate::outq::outq;
 use crate::scratch::Scratch;
 use crate::stream::Stream;
 
@@ -73,7 +75,7 @@ impl Stream {
     /// seen an unknown part of it. So does a send begun while another is under way.
     ///
     /// # Errors
-    /// [`io::ErrorKind::TimedOut`] when the send deadline has passed,
+    /// [`io::ErrorKind::TimedOut`] when the peer has taken nothing within the send limit,
     /// [`io::ErrorKind::BrokenPipe`] on a poisoned stream or when the peer takes no more, else
     /// what the socket says.
     pub async fn send(&self, out: Outgoing) -> io::Result<()> {
@@ -84,14 +86,18 @@ impl Stream {
             out,
             sent: 0,
             full: false,
+            unsent: None,
         };
         poll_fn(|cx| self.poll_send(cx, &mut rest)).await?;
         self.poisoned.set(false);
+        if rest.unsent.is_some() {
+            self.send_deadline.set(None);
+        }
         Ok(())
     }
 
     fn poll_send(&self, cx: &mut Context<'_>, rest: &mut Rest) -> Poll<io::Result<()>> {
-        if self.send_deadline.is_overdue() {
+        if self.send_deadline.is_overdue() && !self.peer_took_some(rest) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         ready!(budget::poll_left(cx));
@@ -101,13 +107,41 @@ impl Stream {
                 rest.full = false;
             }
             match rest.send_some(self.source.as_fd()) {
-                Ok(n) => budget::spend(n),
-                Err(Errno::AGAIN) => rest.full = true,
+                Ok(n) => {
+                    budget::spend(n);
+                    if rest.full {
+                        self.await_progress(rest);
+                    }
+                }
+                Err(Errno::AGAIN) => {
+                    rest.full = true;
+                    if rest.unsent.is_none() {
+                        self.await_progress(rest);
+                    }
+                }
                 Err(Errno::INTR) => {}
                 Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Starts the time in which the peer must take something.
+    fn await_progress(&self, rest: &mut Rest) {
+        rest.unsent = Some(outq(self.source.as_fd()));
+        self.send_deadline
+            .set(self.send_limit.get().map(|limit| now() + limit));
+    }
+
+    /// A socket is writable again only when a good part of its buffer is free, which a slow peer
+    /// may not manage in time though it reads all along. Its queue tells the difference.
+    fn peer_took_some(&self, rest: &mut Rest) -> bool {
+        let before = rest.unsent.unwrap_or(usize::MAX);
+        let took = outq(self.source.as_fd()) < before;
+        if took {
+            self.await_progress(rest);
+        }
+        took
     }
 
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -138,6 +172,8 @@ struct Rest {
     sent: usize,
     /// The socket takes no more for now.
     full: bool,
+    /// Bytes that the peer had not taken when the present wait began; none before the first.
+    unsent: Option<usize>,
 }
 
 impl Rest {

@@ -27,6 +27,7 @@ pub struct Stream {
     pub(crate) poisoned: Cell<bool>,
     pub(crate) recv_deadline: Slot,
     pub(crate) send_deadline: Slot,
+    pub(crate) send_limit: Cell<Option<Duration>>,
     _counted: Counted,
 }
 
@@ -65,6 +66,7 @@ impl Stream {
             poisoned: Cell::new(false),
             recv_deadline: Slot::default(),
             send_deadline: Slot::default(),
+            send_limit: Cell::new(None),
             _counted: Counted::new(),
         }
     }
@@ -87,11 +89,11 @@ impl Stream {
         self.recv_deadline.set(at);
     }
 
-    /// From the moment `at` ([`crate::now`]'s time) sends fail with
-    /// [`io::ErrorKind::TimedOut`], the one that waits too, give or take 50 ms. `None` waits for
-    /// ever.
-    pub fn set_send_deadline(&self, at: Option<Duration>) {
-        self.send_deadline.set(at);
+    /// A send fails with [`io::ErrorKind::TimedOut`] when the peer has taken none of what waits
+    /// for it for so long, up to twice that where its slowness cannot be told from a stop.
+    /// `None` waits for ever. A send that is under way keeps the limit that it began with.
+    pub fn set_send_limit(&self, limit: Option<Duration>) {
+        self.send_limit.set(limit);
     }
 
     /// True while an idle connection can be used: neither ended nor failed, no bytes that nobody

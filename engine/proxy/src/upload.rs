@@ -154,7 +154,7 @@ impl Mover {
         );
         self.ends
             .server
-            .set_send_deadline(Some(now() + self.ends.server_limit));
+            .set_send_limit(Some(self.ends.server_limit));
         self.ends.server.send(out).await.is_ok()
     }
 

@@ -1,6 +1,6 @@
 //! Deadlines come in time, and only then.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -74,18 +74,40 @@ fn an_overdue_send_fails_and_poisons() {
     both(async || {
         let (stream, _peer) = with_plain_peer().await;
         let due = now() + millis(120);
-        stream.set_send_deadline(Some(due));
+        stream.set_send_limit(Some(millis(120)));
         let flood = Outgoing::body(Payload::Bytes(vec![0; 32 << 20].into()));
         assert_eq!(
             stream.send(flood).await.unwrap_err().kind(),
             ErrorKind::TimedOut
         );
         assert_on_time(due);
-        stream.set_send_deadline(None);
+        stream.set_send_limit(None);
         assert_eq!(
             stream.send(text(b"x")).await.unwrap_err().kind(),
             ErrorKind::BrokenPipe
         );
+    });
+}
+
+#[test]
+fn a_slow_peer_that_reads_all_along_is_not_cut_off() {
+    both(async || {
+        let (stream, mut peer) = with_plain_peer().await;
+        stream.set_send_limit(Some(millis(200)));
+        let reader = std::thread::spawn(move || {
+            let mut piece = vec![0; 16 << 10];
+            let mut got = 0;
+            while got < 16 << 20 {
+                // At first far too slow to make the socket writable within the limit.
+                if got < 1 << 20 {
+                    std::thread::sleep(millis(20));
+                }
+                got += peer.read(&mut piece).unwrap();
+            }
+        });
+        let flood = Outgoing::body(Payload::Bytes(vec![0; 16 << 20].into()));
+        stream.send(flood).await.unwrap();
+        reader.join().unwrap();
     });
 }
 

@@ -163,6 +163,6 @@ async fn forward_interim(ex: &mut Exchange<'_>, head: &Lease) -> io::Result<()> 
     writer.end();
     ex.conn
         .stream
-        .set_send_deadline(Some(now() + ex.epoch.plan.timeouts.send));
+        .set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.conn.stream.send(Outgoing::head(out)).await
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use ringfence_http::{Fault, Framing, Reason};
-use ringfence_io::{Outgoing, Scratch, now};
+use ringfence_io::{Outgoing, Scratch};
 
 use crate::body::{Body, Coding, Prefix, frame};
 use crate::edits;
@@ -20,7 +20,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
     let pace = pace(ex);
     call.link
         .stream
-        .set_send_deadline(Some(now() + timeouts.between_bytes));
+        .set_send_limit(Some(timeouts.between_bytes));
     if call.link.stream.send(out).await.is_err() {
         return retry::after(ex, call, Cause::Ended(Reason::UpstreamReset));
     }

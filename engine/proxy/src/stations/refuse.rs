@@ -47,7 +47,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
     ex.tally.answered = true;
     ex.conn
         .stream
-        .set_send_deadline(Some(now() + ex.epoch.plan.timeouts.send));
+        .set_send_limit(Some(ex.epoch.plan.timeouts.send));
     let sent = ex
         .conn
         .stream
@@ -75,7 +75,7 @@ pub(crate) async fn malformed(conn: &mut Conn, fault: Fault) -> Next {
         writer.connection_close()
     });
     conn.stream
-        .set_send_deadline(Some(began + conn.worker.epoch().plan.timeouts.send));
+        .set_send_limit(Some(conn.worker.epoch().plan.timeouts.send));
     let sent = conn
         .stream
         .send(Outgoing {

@@ -86,7 +86,7 @@ fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Reason> {
 
 async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(), Reason> {
     let client = ex.conn.stream.clone();
-    client.set_send_deadline(Some(now() + ex.epoch.plan.timeouts.send));
+    client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
     let sent = alongside(&mut call.upload, client.send(out)).await;
     match sent {
