@@ -1,6 +1,6 @@
 //! The floor: two relays that do the least that a proxy can, straight on io_uring, to know what the kernel alone costs.
 //!
-//! [`relay`] passes a request to a server over a kept connection and the answer back; [`memory`] answers by itself. They
+//! [`relay()`] passes a request to a server over a kept connection and the answer back; [`memory()`] answers by itself. They
 //! find a head's end and its `Content-Length` and nothing more: no field is checked, changed or added, there are no
 //! time-outs, no limits, no log. Multishot accept and receive, a ring of provided buffers, fixed files, SINGLE_ISSUER and
 //! DEFER_TASKRUN; the bytes are sent from the buffer that they were received into.
