@@ -1,6 +1,7 @@
 //! From a request to its route.
 
 mod build;
+mod literals;
 mod order;
 pub mod params;
 mod trie;
@@ -79,7 +80,9 @@ impl Router {
         let host = canonical_host(query.host, &mut lower);
         for trie in self.tries(host) {
             for range in trie.candidates(query.path) {
-                let taken = |entry: &&Entry| self.conditions[entry.route.index()].hold(query);
+                let taken = |entry: &&Entry| {
+                    !entry.special || self.conditions[entry.route.index()].hold(query)
+                };
                 if let Some(entry) = trie.entries(range).iter().find(taken) {
                     return Ok(Found {
                         route: entry.route,
@@ -175,10 +178,13 @@ const LONGEST_HOST: usize = 253;
 /// The host without port and final dot, in lower case; copied only where it has to change.
 fn canonical_host<'a>(authority: &'a [u8], lower: &'a mut HostBuffer) -> &'a [u8] {
     let mut host = authority;
-    if let Some(colon) = host.iter().rposition(|byte| *byte == b':')
-        && !host[colon..].contains(&b']')
-    {
-        host = &host[..colon];
+    let digits = host
+        .iter()
+        .rev()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    if let [before @ .., b':'] = &host[..host.len() - digits] {
+        host = before;
     }
     host = host.strip_suffix(b".").unwrap_or(host);
     if host.len() > LONGEST_HOST {

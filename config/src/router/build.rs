@@ -11,6 +11,7 @@ impl Router {
         let mut router = Self::default();
         let mut places = Vec::new();
         for (route, matcher) in (0..).map(RouteId).zip(matchers) {
+            let special = !matcher.methods.is_empty() || !matcher.headers.is_empty();
             router.conditions.push(Conditions {
                 methods: matcher.methods.clone(),
                 headers: matcher.headers.clone(),
@@ -19,7 +20,11 @@ impl Router {
                 let place =
                     u32::try_from(router.paths.len()).expect("limits bound the number of paths");
                 router.paths.push(path.clone());
-                let entry = Entry { route, path: place };
+                let entry = Entry {
+                    route,
+                    special,
+                    path: place,
+                };
                 if matcher.hosts.is_empty() {
                     places.push((None, entry));
                 }
@@ -37,13 +42,9 @@ impl Router {
     /// Puts entries into the order in which they are tried; the hosts' tries are apart, so only paths and conditions count.
     fn sort(&self, places: &mut [(Option<&HostPattern>, Entry)]) {
         let path = |entry: &Entry| &self.paths[entry.path as usize];
-        let unrestricted = |entry: &Entry| {
-            let conditions = &self.conditions[entry.route.index()];
-            conditions.methods.is_empty() && conditions.headers.is_empty()
-        };
         places.sort_by(|(_, a), (_, b)| {
             compare(path(a), path(b))
-                .then_with(|| unrestricted(a).cmp(&unrestricted(b)))
+                .then_with(|| b.special.cmp(&a.special))
                 .then_with(|| a.path.cmp(&b.path))
         });
     }

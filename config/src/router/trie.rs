@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::matching::{RouteId, Segment};
+use crate::router::literals::Literals;
 
 /// The paths of one host. Its entries lie in the order in which they are tried.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -18,6 +18,8 @@ pub(super) struct Trie {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Entry {
     pub(super) route: RouteId,
+    /// Whether the route asks for more than host and path. If not, there is nothing else to look at.
+    pub(super) special: bool,
     /// The place of the path in the router's list.
     pub(super) path: u32,
 }
@@ -30,7 +32,7 @@ pub(super) type Candidates = SmallVec<[Run; 6]>;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Node {
-    literals: HashMap<Box<[u8]>, u32>,
+    literals: Literals,
     param: Option<u32>,
     /// Entries whose path ends here.
     closed: Run,
@@ -49,32 +51,31 @@ impl Trie {
             runs.push(root.open.clone());
             return runs;
         };
-        let mut waiting: SmallVec<[(&Node, usize); 6]> = SmallVec::new();
-        waiting.push((root, 0));
-        while let Some((node, start)) = waiting.pop() {
+        // Where a segment matches both text and a parameter, the parameter's branch waits.
+        let mut waiting: SmallVec<[(u32, usize); 6]> = SmallVec::new();
+        let (mut node, mut start) = (root, 0);
+        loop {
             if !node.open.is_empty() {
                 runs.push(node.open.clone());
             }
-            // One past the end means that the last segment has been taken.
-            let Some(rest) = path.get(start..) else {
-                if !node.closed.is_empty() {
-                    runs.push(node.closed.clone());
+            let next = match path.get(start..) {
+                Some(rest) => node.step(rest, start, &mut waiting),
+                None => {
+                    // One past the end: the last segment has been taken.
+                    if !node.closed.is_empty() {
+                        runs.push(node.closed.clone());
+                    }
+                    None
                 }
-                continue;
             };
-            let length = rest
-                .iter()
-                .position(|byte| *byte == b'/')
-                .unwrap_or(rest.len());
-            let after = start + length + 1;
-            if let (Some(param), 1..) = (node.param, length) {
-                waiting.push((&self.nodes[param as usize], after));
-            }
-            if let Some(literal) = node.literal(&rest[..length]) {
-                waiting.push((&self.nodes[literal as usize], after));
-            }
+            let Some((child, after)) = next.or_else(|| waiting.pop()) else {
+                break;
+            };
+            (node, start) = (&self.nodes[child as usize], after);
         }
-        runs.sort_unstable_by_key(|run| run.start);
+        if runs.len() > 1 {
+            runs.sort_unstable_by_key(|run| run.start);
+        }
         runs
     }
 
@@ -110,7 +111,7 @@ impl Trie {
         let new = index(self.nodes.len());
         let node = &mut self.nodes[parent as usize];
         let child = match segment {
-            Segment::Literal(text) => *node.literals.entry(text.as_bytes().into()).or_insert(new),
+            Segment::Literal(text) => node.literals.get_or_insert(text.as_bytes(), new),
             Segment::Param(_) => *node.param.get_or_insert(new),
         };
         if child == new {
@@ -121,12 +122,24 @@ impl Trie {
 }
 
 impl Node {
-    fn literal(&self, segment: &[u8]) -> Option<u32> {
-        if self.literals.is_empty() {
-            None
-        } else {
-            self.literals.get(segment).copied()
+    /// The child for the first segment of `rest`, which begins at `start`, and where what follows it begins.
+    fn step(
+        &self,
+        rest: &[u8],
+        start: usize,
+        waiting: &mut SmallVec<[(u32, usize); 6]>,
+    ) -> Option<(u32, usize)> {
+        let slash = rest.iter().position(|byte| *byte == b'/');
+        let segment = &rest[..slash.unwrap_or(rest.len())];
+        let after = start + segment.len() + 1;
+        let param = self.param.filter(|_| !segment.is_empty());
+        let Some(literal) = self.literals.get(segment) else {
+            return param.map(|param| (param, after));
+        };
+        if let Some(param) = param {
+            waiting.push((param, after));
         }
+        Some((literal, after))
     }
 }
 
