@@ -191,6 +191,9 @@ proptest! {
         while !text.is_char_boundary(start) { start -= 1; }
         let mut end = (start + width).min(text.len());
         while !text.is_char_boundary(end) { end += 1; }
-        let _ = load(&format!("{}{piece}{}", &text[..start], &text[end..]));
+        if let Ok(plan) = load(&format!("{}{piece}{}", &text[..start], &text[end..])) {
+            let again = load(&plan.effective());
+            prop_assert_eq!(again.as_ref(), Ok(&plan));
+        }
     }
 }
