@@ -60,7 +60,13 @@ fn socket(process: &ProcessArg) -> Result<PathBuf, Failure> {
 }
 
 fn of_file(path: &Path) -> Result<PathBuf, Failure> {
-    let plan = Source::file(path.to_owned(), Overrides::default()).load()?;
+    let plan = Source::file(path.to_owned(), Overrides::default())
+        .load()
+        .map_err(|failure| {
+            failure.hint(
+                "name another file with -c FILE, or the control socket itself with --control PATH",
+            )
+        })?;
     plan.admin.control.ok_or_else(no_socket)
 }
 

@@ -22,6 +22,9 @@ use crate::terminal::notice;
 /// How much longer than the drain's limit the workers may take before they are left behind.
 const DRAIN_SLACK: Duration = Duration::from_secs(2);
 
+/// Signals closer together than this are one: `timeout` and some init systems send to the process and to its group.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
+
 /// A serving process.
 pub(crate) struct Process {
     pub(crate) source: Source,
@@ -190,7 +193,7 @@ impl Process {
         for post in &self.house.posts {
             post.post(Order::Drain(grace));
         }
-        let late = self.await_workers(left, Instant::now() + grace + DRAIN_SLACK);
+        let late = self.await_workers(left, grace + DRAIN_SLACK);
         // Whoever waits for an answer from here learns that there is none, so that the control plane can end.
         drop(self.events);
         self.control.shutdown();
@@ -206,12 +209,13 @@ impl Process {
         }
     }
 
-    /// Waits until `left` workers have ended; how many had not when `until` came.
-    fn await_workers(&self, mut left: usize, until: Instant) -> usize {
+    /// Waits until `left` workers have ended, or `limit` has passed; how many had not ended then.
+    fn await_workers(&self, mut left: usize, limit: Duration) -> usize {
+        let began = Instant::now();
         while left > 0 {
             match self
                 .events
-                .recv_timeout(until.saturating_duration_since(Instant::now()))
+                .recv_timeout(limit.saturating_sub(began.elapsed()))
             {
                 Ok(Event::Ended { .. }) => {
                     self.host.worker_ended();
@@ -219,7 +223,7 @@ impl Process {
                 }
                 Ok(Event::Terminate {
                     signal: Some(signal),
-                }) => {
+                }) if began.elapsed() > SAME_SIGNAL => {
                     notice("ending at once");
                     exit(128 + signal);
                 }
