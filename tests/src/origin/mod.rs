@@ -37,6 +37,8 @@ pub struct Origin {
     script: Script,
     ledger: Arc<Ledger>,
     running: Option<Running>,
+    /// Keeps the address of a dead origin from others.
+    reserved: Option<socket2::Socket>,
 }
 
 /// Where an origin listens.
@@ -110,6 +112,7 @@ impl Origin {
             script,
             ledger,
             running: None,
+            reserved: None,
         };
         origin.revives();
         origin
@@ -127,6 +130,7 @@ impl Origin {
                 socket.kill();
             }
         }
+        self.reserved = self.place.reserve();
     }
 
     /// Comes back at the address that it had.
@@ -134,6 +138,7 @@ impl Origin {
         if self.running.is_some() {
             return;
         }
+        self.reserved = None;
         let door = self.place.listen();
         if let (Place::Tcp(address), Door::Tcp(listener)) = (&mut self.place, &door) {
             *address = listener.local_addr().expect("a local address");
@@ -228,6 +233,20 @@ impl Place {
                 Door::Unix(listener)
             }
         }
+    }
+}
+
+impl Place {
+    /// Holds a TCP address without listening: connections are refused, and nobody else gets it.
+    fn reserve(&self) -> Option<socket2::Socket> {
+        let Place::Tcp(address) = self else {
+            return None;
+        };
+        let socket =
+            socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).ok()?;
+        socket.set_reuse_address(true).ok()?;
+        socket.bind(&(*address).into()).ok()?;
+        Some(socket)
     }
 }
 
