@@ -28,6 +28,8 @@ const SAME_SIGNAL: Duration = Duration::from_millis(100);
 /// A serving process.
 pub(crate) struct Process {
     pub(crate) source: Source,
+    /// The plan at the start: what it says of threads and rings holds until the end.
+    pub(crate) started_with: Arc<Plan>,
     pub(crate) adoption: Arc<Adoption>,
     pub(crate) resolved: Resolved,
     pub(crate) secret: StickySecret,
@@ -108,7 +110,7 @@ impl Process {
             .map_err(|error| error.to_string())?;
         let resolved = resolve(&plan, &self.resolved)
             .map_err(|error| format!("cannot resolve names: {error}"))?;
-        let lines = changes::describe(&self.adoption.plan, &plan);
+        let lines = changes::describe(&self.started_with, &self.adoption.plan, &plan);
         self.adopt(plan, resolved)
             .map_err(|error| error.to_string())?;
         // Nothing can be refused from here on.

@@ -91,6 +91,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
     say(format_args!("{banner}").to_string().trim_end());
     Ok(Process {
         source,
+        started_with: scene.plan,
         adoption,
         resolved: scene.resolved,
         secret,
