@@ -37,7 +37,7 @@ fn links(count: usize) -> (Vec<Link>, Vec<UnixStream>) {
 
 fn take_and_put(c: &mut Criterion) {
     let on_a_core = run(&RunOptions::default(), async {
-        for (name, careful) in [("trusted", false), ("looked_at", true)] {
+        {
             let (held, _far) = links(32);
             let mut pool = Pool::default();
             let berth = Berth {
@@ -47,11 +47,9 @@ fn take_and_put(c: &mut Criterion) {
             };
             held.into_iter()
                 .for_each(|link| pool.put(link, &berth, 64, now()));
-            c.bench_function(&format!("pool/own/{name}"), |b| {
+            c.bench_function("pool/own", |b| {
                 b.iter(|| {
-                    let (link, source) = pool
-                        .take(&berth, black_box(careful), now())
-                        .expect("one is idle");
+                    let (link, source) = pool.take(black_box(&berth), now()).expect("one is idle");
                     assert_eq!(source, Source::Own);
                     pool.put(link, &berth, 64, now());
                 });
@@ -82,7 +80,7 @@ fn take_and_put(c: &mut Criterion) {
         c.bench_function("pool/spill", |b| {
             b.iter(|| {
                 full.put(held.pop().expect("one is in hand"), &berth, 1, now());
-                let (link, source) = empty.take(&berth, true, now()).expect("it was spilled");
+                let (link, source) = empty.take(&berth, now()).expect("it was spilled");
                 assert_eq!(source, Source::Spill);
                 held.push(link);
             });

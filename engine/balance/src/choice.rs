@@ -17,6 +17,8 @@ pub(crate) struct Local {
     /// Successes not yet added to the shared window.
     pub(crate) unshared: u32,
     pub(crate) weight: u32,
+    /// Chosen as a last resort: a good answer ends its ejection.
+    pub(crate) on_trial: bool,
     pub(crate) limited: bool,
     pub(crate) latency: Latency,
 }

@@ -58,6 +58,19 @@ impl EjectionState {
         self.replace(seen, new).then_some(until)
     }
 
+    /// Ends an ejection before its time; its place and its report are left to [`Self::report_return`]. True if there
+    /// was one.
+    pub(crate) fn end(&self, now: Duration) -> bool {
+        let floor = Duration::from_millis(now.as_millis() as u64);
+        self.change(|seen| {
+            seen.is_out(now).then_some(Ejected {
+                until: floor,
+                ..seen
+            })
+        })
+        .is_some()
+    }
+
     /// Gives up the place of an ejection that is over; true if there was one and this call gave it up.
     pub(crate) fn give_up_place(&self, now: Duration) -> bool {
         self.change(|seen| {

@@ -121,6 +121,16 @@ impl Group {
         }
     }
 
+    /// Ends a server's ejection before its time: it has just answered well.
+    pub(crate) fn readmit(&self, ix: usize, now: Duration) {
+        let state = &self.servers[ix].state;
+        if state.ejection.end(now) {
+            state.failures.store(0, Ordering::Relaxed);
+            state.window.clear();
+            self.shared.changed();
+        }
+    }
+
     /// Reports ejections that are over. To be called about once a second; pickers use a server again at the very end
     /// of its ejection, whether or not this has run.
     pub fn sweep(&self, now: Duration, mut report: impl FnMut(usize, Transition)) {

@@ -104,8 +104,8 @@ impl Picker {
     /// Chooses a server: an index into the group's servers.
     ///
     /// The caller then takes a place with [`Server::try_acquire`]; if another worker took the last one in between, it
-    /// picks again. In order: the sticky server if it is available; by the policy among those available; backups; a
-    /// server that was tried before.
+    /// picks again. In order: the sticky server if it is available; by the policy among those available; backups; for
+    /// a request that was tried elsewhere, a server that is ejected or down; a server that was tried before.
     pub fn pick(&mut self, want: &Want<'_>, now: Duration) -> Result<usize, NoPick> {
         self.refresh(now);
         if let Some(ix) = self.sticky(want, now) {
@@ -115,13 +115,26 @@ impl Picker {
         if let Some(ix) = self.choose(key, want.tried, now) {
             return Ok(ix);
         }
-        if !want.tried.is_empty()
-            && let Some(ix) = self.choose(key, &[], now)
-        {
-            return Ok(ix);
+        if !want.tried.is_empty() {
+            let other = self.last_resort(want.tried);
+            if let Some(ix) = other.or_else(|| self.choose(key, &[], now)) {
+                return Ok(ix);
+            }
         }
         let any = self.view.tiers.iter().any(|tier| !tier.members.is_empty());
         Err(if any { NoPick::Full } else { NoPick::NoServer })
+    }
+
+    /// A server that this request was not sent to, though it is ejected or down: rather one that checks find up. What
+    /// it is thought to be is old news, and that the others fail is not.
+    fn last_resort(&mut self, tried: &[usize]) -> Option<usize> {
+        let servers = self.group.servers.iter().enumerate();
+        let left = servers.filter(|(ix, server)| {
+            !tried.contains(ix) && !server.is_draining() && !server.is_full()
+        });
+        let (ix, _) = left.min_by_key(|(_, server)| (!server.is_up(), server.backup))?;
+        self.locals[ix].on_trial = true;
+        Some(ix)
     }
 
     /// Says that an exchange with the server starts; to be called right after the pick.
@@ -151,8 +164,12 @@ impl Picker {
                 least.finished(ix, local.in_flight);
             }
         }
+        let on_trial = std::mem::take(&mut local.on_trial);
         match outcome {
             Outcome::Success => {
+                if on_trial {
+                    self.group.readmit(ix, now);
+                }
                 local.latency.observe(latency, nanos(now));
                 local.unshared += 1;
                 if local.unshared >= BATCH || self.group.is_failing(ix) {

@@ -59,7 +59,12 @@ pub(crate) fn write_response(
         // A 204 has no length (RFC 9110 section 8.6); HEAD and 304 keep that of the body they stand for.
         let framing = field.id == Name::ContentLength
             && (head.framing != Framing::None || head.status == 204);
-        let exposed = field.id == Name::XBackendServer && ex.epoch.plan.expose.backend_server;
+        let expose = &ex.epoch.plan.expose;
+        let exposed = match field.id {
+            Name::XBackendServer => expose.backend_server,
+            Name::XRequestId => expose.request_id,
+            _ => false,
+        };
         let dropped = framing
             || exposed
             || field.id.is_hop_by_hop()

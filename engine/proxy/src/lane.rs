@@ -100,11 +100,11 @@ impl Lane {
         self.budget.borrow_mut().try_retry(now())
     }
 
-    /// True while there is a server that is not among `tried`.
+    /// True while there is a server that is not among `tried`; also one that is thought to be
+    /// down may serve as a last resort.
     pub(crate) fn has_other(&self, tried: &[usize]) -> bool {
-        let at = now();
         let mut servers = self.group.servers.iter().enumerate();
-        servers.any(|(ix, server)| !tried.contains(&ix) && server.is_available(at))
+        servers.any(|(ix, server)| !tried.contains(&ix) && !server.is_draining())
     }
 
     /// True when the server is one of this upstream's.

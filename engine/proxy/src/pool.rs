@@ -18,10 +18,6 @@ use ringfence_io::Stream;
 /// Most idle connections that wait in one server's spill.
 const SPILL_SLOTS: usize = 256;
 
-/// A connection idle for longer than this is looked at before it is used; a younger one is
-/// trusted where the request may be repeated.
-const TRUSTED_FOR: Duration = Duration::from_millis(20);
-
 /// An idle connection that this core leaves unused for so long is offered to the others.
 const OFFER_AFTER: Duration = Duration::from_secs(1);
 
@@ -111,14 +107,9 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The newest usable connection to `server`. `careful` looks at every candidate before it
-    /// is handed out, for a request that may not be repeated.
-    pub fn take(
-        &mut self,
-        berth: &Berth<'_>,
-        careful: bool,
-        now: Duration,
-    ) -> Option<(Link, Source)> {
+    /// The newest usable connection to `server`. Each is looked at first: one on which bytes wait
+    /// that nobody asked for must not answer another client's request.
+    pub fn take(&mut self, berth: &Berth<'_>, now: Duration) -> Option<(Link, Source)> {
         let Berth {
             server,
             spill,
@@ -128,7 +119,7 @@ impl Pool {
             let rested = now.saturating_sub(idle.since);
             if rested < policy.idle_timeout
                 && !idle.link.is_worn(policy, now)
-                && ((!careful && rested < TRUSTED_FOR) || idle.link.stream.looks_alive())
+                && idle.link.stream.looks_alive()
             {
                 return Some((used_once_more(idle.link), Source::Own));
             }
@@ -297,7 +288,7 @@ mod tests {
             pool.put(old, &berth, 8, S(3));
             pool.put(new, &berth, 8, S(3));
             assert_eq!(pool.idle(), 2);
-            let (taken, source) = pool.take(&berth, true, S(3)).unwrap();
+            let (taken, source) = pool.take(&berth, S(3)).unwrap();
             assert_eq!((taken.born, taken.requests, source), (S(2), 2, Source::Own));
             assert!(taken.is_reused());
             assert_eq!(pool.idle(), 1);
@@ -316,13 +307,13 @@ mod tests {
             let (gone, far) = link(S(1));
             pool.put(gone, &berth, 8, S(1));
             drop(far);
-            assert!(pool.take(&berth, true, S(1)).is_none());
-            let (gone, far) = link(S(1));
-            pool.put(gone, &berth, 8, S(1));
-            drop(far);
+            assert!(pool.take(&berth, S(1)).is_none());
+            let (spoilt, mut far) = link(S(1));
+            pool.put(spoilt, &berth, 8, S(1));
+            std::io::Write::write_all(&mut far, b"HTTP/1.1 200 EVIL").unwrap();
             assert!(
-                pool.take(&berth, false, S(1) + TRUSTED_FOR).is_none(),
-                "it has rested too long to be trusted"
+                pool.take(&berth, S(1)).is_none(),
+                "bytes wait on it that nobody asked for"
             );
         });
     }
@@ -341,10 +332,7 @@ mod tests {
             assert_eq!(pool.idle(), 0, "too old to be kept");
             let (idle, _b) = link(S(601));
             pool.put(idle, &berth, 8, S(601));
-            assert!(
-                pool.take(&berth, true, S(661)).is_none(),
-                "idle for too long"
-            );
+            assert!(pool.take(&berth, S(661)).is_none(), "idle for too long");
             let (mut busy, _c) = link(S(601));
             busy.requests = 100;
             pool.put(busy, &berth, 8, S(601));
@@ -384,9 +372,9 @@ mod tests {
                 policy: &policy,
             };
             for _ in 0..2 {
-                assert_eq!(pool.take(&berth, true, S(2)).unwrap().1, Source::Spill);
+                assert_eq!(pool.take(&berth, S(2)).unwrap().1, Source::Spill);
             }
-            assert!(pool.take(&berth, true, S(2)).is_none());
+            assert!(pool.take(&berth, S(2)).is_none());
         });
         drop(fars);
     }

@@ -149,7 +149,7 @@ fn retry_after(ex: &Exchange<'_>, call: &Call) -> Option<Duration> {
 }
 
 /// Ends the upload of a failed attempt; what it had not sent stays with the connection.
-fn take_back(ex: &mut Exchange<'_>, call: &Call) {
+pub(crate) fn take_back(ex: &mut Exchange<'_>, call: &Call) {
     if let Some(upload) = &call.upload {
         ex.conn.pending = upload.take_leftover();
     }

@@ -1,6 +1,6 @@
 //! The rest of a request's body, on its way while the server may already be answering.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
 use std::pin::{Pin, pin};
@@ -30,8 +30,30 @@ pub(crate) enum Ended {
 pub(crate) struct Upload {
     work: Pin<Box<dyn Future<Output = Ended>>>,
     ended: Option<Ended>,
+    start: Rc<Start>,
+    client: Rc<Stream>,
+    /// Longest wait between two pieces.
+    between: Duration,
     /// Received from the client and not yet consumed: in the end, what followed the body.
     pending: Rc<RefCell<Lease>>,
+}
+
+/// When the client's time to send began. One that asked first (`Expect: 100-continue`) may wait
+/// for the answer as long as the server takes for it.
+struct Start {
+    uninvited: Cell<bool>,
+    at: Cell<Duration>,
+}
+
+impl Start {
+    /// Begins the client's time if it has not begun; true if this call did.
+    fn begin(&self) -> bool {
+        let first = self.uninvited.replace(false);
+        if first {
+            self.at.set(now());
+        }
+        first
+    }
 }
 
 /// The two ends of an upload.
@@ -41,6 +63,8 @@ pub(crate) struct Ends {
     /// How long the server may take none of the bytes that wait for it.
     pub(crate) server_limit: Duration,
     pub(crate) worker: Rc<Worker>,
+    /// The client waits to be told to continue.
+    pub(crate) on_invitation: bool,
 }
 
 impl Upload {
@@ -54,18 +78,39 @@ impl Upload {
         pace: Pace,
     ) -> Self {
         let pending = Rc::new(RefCell::new(pending));
+        let start = Rc::new(Start {
+            uninvited: Cell::new(ends.on_invitation),
+            at: Cell::new(now()),
+        });
+        let client = ends.client.clone();
         let mover = Mover {
             ends,
             body,
             coding,
             pace,
+            start: start.clone(),
             pending: pending.clone(),
         };
         Self {
             work: Box::pin(mover.run()),
             ended: None,
+            start,
+            client,
+            between: pace.between,
             pending,
         }
+    }
+
+    /// Tells that the client was told to continue: its time starts now.
+    pub(crate) fn invite(&self) {
+        if self.start.begin() {
+            self.client.set_recv_deadline(Some(now() + self.between));
+        }
+    }
+
+    /// True while the body is on its way: neither ended nor waiting for an invitation.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.ended.is_none() && !self.start.uninvited.get()
     }
 
     /// How it ended, if it has.
@@ -107,12 +152,12 @@ struct Mover {
     body: Rc<RefCell<Body>>,
     coding: Coding,
     pace: Pace,
+    start: Rc<Start>,
     pending: Rc<RefCell<Lease>>,
 }
 
 impl Mover {
     async fn run(self) -> Ended {
-        let began = now();
         let kept = self.body.borrow().kept();
         let mut done = kept.done;
         if (!kept.data.is_empty() || done) && !self.pass_on(kept).await {
@@ -120,7 +165,7 @@ impl Mover {
         }
         while !done {
             if self.pending.borrow().is_empty()
-                && let Err(reason) = self.receive(began).await
+                && let Err(reason) = self.receive().await
             {
                 return Ended::ClientFault(reason.into());
             }
@@ -158,15 +203,18 @@ impl Mover {
         self.ends.server.send(out).await.is_ok()
     }
 
-    async fn receive(&self, began: Duration) -> Result<(), Reason> {
-        let (until, late) = self
-            .pace
-            .next_by(began, now(), self.body.borrow().received());
-        self.ends.client.set_recv_deadline(Some(until));
+    async fn receive(&self) -> Result<(), Reason> {
+        let received = self.body.borrow().received();
+        let (until, late) = self.pace.next_by(self.start.at.get(), now(), received);
+        let waits = self.start.uninvited.get();
+        self.ends
+            .client
+            .set_recv_deadline((!waits).then_some(until));
         let hint = self.body.borrow().expected().min(self.ends.worker.piece());
         match self.ends.client.recv_sized(hint).await {
             Ok(more) if more.is_empty() => Err(Reason::BodyTooShort),
             Ok(more) => {
+                self.start.begin();
                 self.pending.replace(more);
                 Ok(())
             }

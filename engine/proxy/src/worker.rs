@@ -207,9 +207,9 @@ impl Worker {
     }
 
     /// An idle connection to a server, where there is one; see [`Pool::take`].
-    pub(crate) fn reuse(&self, epoch: &Epoch, server: ServerId, careful: bool) -> Option<Link> {
+    pub(crate) fn reuse(&self, epoch: &Epoch, server: ServerId) -> Option<Link> {
         let berth = epoch.berth(server)?;
-        let found = self.pool.borrow_mut().take(&berth, careful, now());
+        let found = self.pool.borrow_mut().take(&berth, now());
         match found {
             Some((_, Source::Own)) => self.stats.pool_hits.inc(),
             Some((_, Source::Spill)) => self.stats.pool_spill_hits.inc(),

@@ -214,3 +214,24 @@ fn a_server_that_is_down_takes_no_place_among_the_ejected() {
     assert_eq!(fail(&mut picker, 0, 9, s(1)), None);
     assert!(fail(&mut picker, 1, 3, s(1)).is_some());
 }
+
+#[test]
+fn a_last_resort_that_answers_is_no_longer_ejected() {
+    const NOW: Duration = Duration::from_secs(100);
+    let group = group(&upstream(Balance::RoundRobin, servers(2)));
+    let mut picker = Picker::new(Arc::clone(&group), 1);
+    for _ in 0..3 {
+        exchange_with(&mut picker, 0, Outcome::Failure, NOW);
+    }
+    assert!(group.servers[0].ejected_until(NOW).is_some());
+    let elsewhere = Want {
+        tried: &[1],
+        ..Want::default()
+    };
+    assert_eq!(picker.pick(&elsewhere, NOW), Ok(0));
+    exchange_with(&mut picker, 0, Outcome::Success, NOW);
+    assert!(group.servers[0].is_available(NOW));
+    let mut returned = 0;
+    group.sweep(NOW, |_, _| returned += 1);
+    assert_eq!(returned, 1, "its return is reported once");
+}

@@ -103,12 +103,16 @@ fn oracle(cases: &[Case], threshold: f64) -> Result<Vec<usize>, NoPick> {
     } else if threshold > 0.0 {
         [which(&|case| !case.draining), vec![]]
     } else {
-        return Err(NoPick::NoServer);
+        [vec![], vec![]]
     };
-    if tiers.iter().all(Vec::is_empty) {
-        return Err(NoPick::NoServer);
-    }
     for again in [false, true] {
+        if again && cases.iter().any(|case| case.tried) {
+            let left = which(&|case| !case.tried && !case.draining && !case.full);
+            let rank = |ix: &usize| (cases[*ix].down, cases[*ix].backup);
+            if let Some(best) = left.iter().map(rank).min() {
+                return Ok(left.into_iter().filter(|ix| rank(ix) == best).collect());
+            }
+        }
         for tier in &tiers {
             let open = |ix: &&usize| !cases[**ix].full && (again || !cases[**ix].tried);
             let open: Vec<usize> = tier.iter().filter(open).copied().collect();
@@ -117,7 +121,11 @@ fn oracle(cases: &[Case], threshold: f64) -> Result<Vec<usize>, NoPick> {
             }
         }
     }
-    Err(NoPick::Full)
+    Err(if tiers.iter().all(Vec::is_empty) {
+        NoPick::NoServer
+    } else {
+        NoPick::Full
+    })
 }
 
 fn share_of(upstream: &Upstream) -> usize {

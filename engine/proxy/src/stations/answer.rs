@@ -10,7 +10,7 @@ use crate::edits;
 use crate::exchange::{Call, Exchange, Station};
 use crate::presence::unless_gone;
 use crate::retry::{self, Cause};
-use crate::upload::alongside;
+use crate::upload::{Upload, alongside};
 
 /// Interim responses that one request may have; a server that sends more is broken.
 const MAX_INTERIM: u32 = 32;
@@ -26,7 +26,10 @@ pub(crate) async fn receive(ex: &mut Exchange<'_>, mut call: Call) -> Station {
         let len = match next_head(ex, &mut call, &mut patience).await {
             Ok(len) => len,
             Err(Trouble::Server(cause)) => return retry::after(ex, call, cause),
-            Err(Trouble::Client(fault)) => return ex.refuse(fault.reason),
+            Err(Trouble::Client(fault)) => {
+                retry::take_back(ex, &call);
+                return ex.refuse(fault.reason);
+            }
         };
         let head = call.pending.split_to(len);
         let status = ex.heads.response.status;
@@ -43,6 +46,9 @@ pub(crate) async fn receive(ex: &mut Exchange<'_>, mut call: Call) -> Station {
         if forward_interim(ex, &head).await.is_err() {
             return ex.refuse(Reason::ClientGone);
         }
+        if let (100, Some(upload)) = (status, &call.upload) {
+            upload.invite();
+        }
     }
 }
 
@@ -53,8 +59,11 @@ struct Patience(Option<(Duration, Reason)>);
 impl Patience {
     fn until(&mut self, ex: &Exchange<'_>, uploading: bool) -> (Duration, Reason) {
         match self.0 {
+            _ if uploading => {
+                self.0 = None;
+                ex.deadline(Duration::MAX, Reason::RequestTimeout)
+            }
             Some(end) => end,
-            None if uploading => ex.deadline(Duration::MAX, Reason::RequestTimeout),
             None => {
                 let limit = ex.route().timeouts.first_byte;
                 *self
@@ -125,9 +134,7 @@ async fn wait(
         ..
     } = call;
     loop {
-        let uploading = upload
-            .as_ref()
-            .is_some_and(|upload| upload.ended().is_none());
+        let uploading = upload.as_ref().is_some_and(Upload::is_moving);
         let (until, _) = patience.until(ex, uploading);
         let look_at = now() + LOOK_AFTER;
         if look_at < until {

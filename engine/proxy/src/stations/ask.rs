@@ -30,6 +30,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
             server: call.link.stream.clone(),
             server_limit: ex.route().timeouts.between_bytes,
             worker: ex.conn.worker.clone(),
+            on_invitation: ex.heads.request.expect_continue && ex.prefix.data.is_none(),
         };
         let pending = std::mem::take(&mut ex.conn.pending);
         call.upload = Some(Upload::start(ends, pending, rest.clone(), coding(ex), pace));

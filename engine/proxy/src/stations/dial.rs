@@ -40,8 +40,7 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     ex.tally.picked = Some(picked);
     ex.tally.server = Some(ticket.ix());
     ex.tried.push(ticket.ix());
-    let careful = !ex.heads.request.method.is_idempotent() || ex.rest.is_some();
-    match ex.conn.worker.reuse(&ex.epoch, ticket.server().id, careful) {
+    match ex.conn.worker.reuse(&ex.epoch, ticket.server().id) {
         Some(link) => connected(ex, ticket, link),
         None => anew(ex, ticket).await,
     }

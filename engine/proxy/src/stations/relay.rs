@@ -8,6 +8,7 @@ use ringfence_io::{Lease, Outgoing, Scratch, now};
 use crate::body::{Body, Coding, Piece, frame};
 use crate::edits;
 use crate::exchange::{Call, Exchange, Next, Station};
+use crate::retry;
 use crate::upload::{Ended, alongside};
 
 /// Relays the response to its end.
@@ -29,6 +30,7 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, mut call: Call) -> Station {
             Station::Finish(next)
         }
         Err(reason) => {
+            retry::take_back(ex, &call);
             if reason.blame() == Blame::Upstream {
                 call.ticket.failed();
             }
