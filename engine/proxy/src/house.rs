@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use ringfence_balance::{Roster, ServerId};
@@ -46,6 +47,8 @@ pub enum Order {
     Unlisten(SocketAddr),
     /// Stop accepting, let requests finish for at most this long, then return from [`crate::work`].
     Drain(Duration),
+    /// Say that all earlier orders have been carried out.
+    Report(Sender<()>),
     /// A connection slot of this server came free on another worker.
     Wake(ServerId),
 }

@@ -57,6 +57,8 @@ impl Shift {
             Order::Adopt(adoption) => self.worker.adopt(adoption),
             Order::Listen(socket) => self.listen(socket),
             Order::Unlisten(address) => self.unlisten(address),
+            // Whoever asked may have stopped waiting. The channel has no bound, so that this never waits.
+            Order::Report(done) => drop(done.send(())),
             Order::Wake(server) => self.worker.wake(server),
             Order::Drain(grace) => return Some(grace),
         }

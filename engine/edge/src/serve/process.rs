@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::exit;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use ringfence_balance::{Resolved, Roster, StickySecret};
@@ -21,6 +21,9 @@ use crate::terminal::notice;
 
 /// How much longer than the drain's limit the workers may take before they are left behind.
 const DRAIN_SLACK: Duration = Duration::from_secs(2);
+
+/// How long a reload waits for the workers to take it up; they need far less than a millisecond each.
+const TAKE_UP: Duration = Duration::from_secs(5);
 
 /// Signals closer together than this are one: `timeout` and some init systems send to the process and to its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(100);
@@ -110,13 +113,31 @@ impl Process {
             .map_err(|error| error.to_string())?;
         let resolved = resolve(&plan, &self.resolved)
             .map_err(|error| format!("cannot resolve names: {error}"))?;
-        let lines = changes::describe(&self.started_with, &self.adoption.plan, &plan);
+        let mut lines = changes::describe(&self.started_with, &self.adoption.plan, &plan);
         self.adopt(plan, resolved)
             .map_err(|error| error.to_string())?;
         // Nothing can be refused from here on.
         self.listen(sockets);
         self.unlisten(&gone);
+        lines.extend(self.await_orders());
         Ok(lines)
+    }
+
+    /// Waits until the workers have carried out what they were told, so that an answer means that it is in force.
+    fn await_orders(&self) -> Option<String> {
+        let (done, reports) = channel();
+        for post in &self.house.posts {
+            post.post(Order::Report(done.clone()));
+        }
+        let until = Instant::now() + TAKE_UP;
+        let mut missing = self.house.posts.len();
+        while missing > 0 {
+            match reports.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(()) => missing -= 1,
+                Err(_) => return Some(format!("{missing} workers are busy, and take it up later")),
+            }
+        }
+        None
     }
 
     fn count(&self, outcome: &Outcome) {
