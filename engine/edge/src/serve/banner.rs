@@ -116,7 +116,7 @@ impl fmt::Display for UpstreamLine<'_> {
             Some(Check {
                 kind: CheckKind::Tcp,
                 ..
-            }) => write!(f, "; checked by TCP"),
+            }) => write!(f, "; checked by connecting"),
             None => Ok(()),
         }
     }

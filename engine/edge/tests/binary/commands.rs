@@ -77,7 +77,7 @@ fn the_outline_shows_listeners_routes_and_upstreams() {
     assert_eq!(
         out,
         "listener 127.0.0.1:8080\nroute all: upstream app\n\
-         upstream app: round_robin over 127.0.0.1:1, 127.0.0.1:2 (weight 3); checked by TCP\n"
+         upstream app: round_robin over 127.0.0.1:1, 127.0.0.1:2 (weight 3); checked by connecting\n"
     );
 }
 
