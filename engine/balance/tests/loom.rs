@@ -148,7 +148,7 @@ fn all_who_wait_are_served_in_the_end() {
             asleep.remove(at);
             served(&group, worker, permit, &mut calls);
         }
-        assert_eq!(asleep, [], "these sleep for ever");
+        assert!(asleep.is_empty(), "these sleep for ever: {asleep:?}");
     });
 }
 
