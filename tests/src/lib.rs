@@ -6,6 +6,7 @@
 //! hide a bug in the other.
 
 pub mod client;
+pub mod dns;
 pub mod launch;
 pub mod load;
 pub mod metrics;
@@ -20,6 +21,7 @@ pub mod tools;
 pub mod wire;
 
 pub use client::{Client, get};
+pub use dns::Dns;
 pub use launch::{Launch, command};
 pub use load::{Load, Report};
 pub use metrics::Metrics;

@@ -558,3 +558,23 @@ fn several_upstreams_do_not_mix() {
         assert_eq!(client.gets("/b/").expect(200).origin(), "b");
     }
 }
+
+#[test]
+fn a_server_that_drains_finishes_and_gets_nothing_new() {
+    let origins = origins(2);
+    let plain = [(&origins[0], "weight = 1"), (&origins[1], "backup = true")];
+    let ringfence = Ringfence::start(&weighted_site(&plain, ""));
+    let mut client = ringfence.client();
+    client.says("GET /drip/8/80 HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.hears_through("\r\n\r\n");
+    let draining = [(&origins[0], "drain = true"), (&origins[1], "weight = 1")];
+    ringfence.reload(&weighted_site(&draining, ""));
+    assert_eq!(
+        tally(&ringfence, 20),
+        BTreeMap::from([("1".to_string(), 20)])
+    );
+    assert_eq!(client.hears_bytes(8).len(), 8);
+    assert_eq!(client.gets("/").expect(200).origin(), "1");
+    ringfence.reload(&weighted_site(&plain, ""));
+    assert_eq!(ringfence.get("/").expect(200).origin(), "0");
+}
