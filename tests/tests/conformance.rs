@@ -104,7 +104,12 @@ fn a_troubled_network_is_told_apart_from_a_troubled_server() {
             .args([&port.to_string(), &origin_port, fault])
             .spawn()
             .expect("start the trouble");
-        std::thread::sleep(Duration::from_millis(400));
+        // It is ready when it accepts, however busy the machine is.
+        let ready = (0..400).any(|_| {
+            std::thread::sleep(Duration::from_millis(50));
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        assert!(ready, "{fault}: the trouble does not listen");
         let config = format!(
             "[[listener]]\naddress = \"127.0.0.1:0\"\n[[route]]\nupstream = \"app\"\n[upstream.app]\nservers = [\"127.0.0.1:{port}\"]\n\
              check = \"off\"\nejection = false\nretry = false\ntimeouts = {{ first_byte = \"1s\" }}\n"
