@@ -1,7 +1,7 @@
 //! The control plane: admin listener, metrics, health checks, name resolution and log writing.
 //!
-//! All of it runs on two threads of its own and never on a worker: one with a tokio runtime for what waits on sockets,
-//! one for the access log, whose writes may block. [`Control`] is the handle; [`Host`] is what the control plane asks of
+//! All of it runs on three threads of its own and never on a worker: one with a tokio runtime for what waits on sockets,
+//! and one each for the access log and for notices, whose writes may block. [`Control`] is the handle; [`Host`] is what the control plane asks of
 //! the process that it runs in.
 //!
 //! | module | what it does |
@@ -14,6 +14,7 @@
 //! | `check` | active checks, and the end of ejections |
 //! | `resolve` | server names to addresses, again at their TTL |
 //! | `log` | drains the workers' queues into the access log |
+//! | `notice` | what the operator is told on standard error |
 //! | [`client`] | how the command line speaks to a running process |
 
 mod admin;
@@ -39,5 +40,6 @@ mod testing;
 pub use control::{Control, Start};
 pub use error::StartError;
 pub use host::{Host, Workers};
+pub use notice::{flush_notices, notice, tell};
 pub use resolve::resolve;
 pub use scene::Scene;

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use ringfence_config::{OrOff, Quick};
+use ringfence_control::tell;
 
 use crate::cli::{Cli, Command, DemoArgs, ProxyArgs};
 use crate::failure::Failure;
@@ -34,14 +35,17 @@ use crate::source::Source;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(terminal::report_panic));
     // clap answers for itself: help and version with exit 0, a bad command line with exit 2.
-    match execute(Cli::parse().command) {
+    let code = match execute(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            terminal::say(&failure);
+            tell(&failure);
             ExitCode::from(failure.code())
         }
-    }
+    };
+    terminal::flush();
+    code
 }
 
 fn execute(command: Command) -> Result<(), Failure> {

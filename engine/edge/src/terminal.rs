@@ -1,9 +1,16 @@
-//! What goes to the terminal: results on standard output, notices on standard error.
+//! What goes to the terminal: results on standard output; notices, through their own thread, on standard error.
 
-use std::fmt;
 use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
+use std::thread;
+use std::time::Duration;
+
+use ringfence_control::{flush_notices, notice};
 
 use crate::failure::Failure;
+
+/// How long the process waits for its notices to be written where it can't go on before.
+const FLUSH: Duration = Duration::from_millis(500);
 
 /// Whether text on standard error may carry colour: only a terminal, and only where `NO_COLOR` is not set.
 pub(crate) fn stderr_takes_colour() -> bool {
@@ -24,12 +31,18 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes a line of the banner to standard error; there is no one to tell if that fails.
-pub(crate) fn say(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+/// Waits until all notices are written; only so long, for standard error may be a pipe that nobody reads.
+pub(crate) fn flush() {
+    flush_notices(FLUSH);
 }
 
-/// Writes a notice of the running process to standard error.
-pub(crate) fn notice(text: impl fmt::Display) {
-    say(format_args!("ringfence: {text}"));
+/// Tells of a panic as a notice: the standard hook would hold the worker until standard error takes its text.
+pub(crate) fn report_panic(info: &PanicHookInfo<'_>) {
+    let thread = thread::current();
+    let name = thread.name().unwrap_or("?");
+    let trace = std::backtrace::Backtrace::capture();
+    match trace.status() {
+        std::backtrace::BacktraceStatus::Captured => notice(format_args!("{name}: {info}\n{trace}")),
+        _ => notice(format_args!("{name}: {info}")),
+    }
 }

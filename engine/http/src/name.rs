@@ -107,20 +107,25 @@ impl Name {
     }
 
     /// True for an unknown name that becomes a framing field or one of the forwarding fields that
-    /// we write when its underscores are read as dashes, as servers do that pass fields on in
-    /// environment variables (RFC 3875 section 4.1.18). Such a twin would stand beside the real
-    /// field unseen by us.
+    /// we write when it is read as [`Name::disguised`] does. Such a twin would stand beside the
+    /// real field unseen by us.
     pub(crate) fn is_disguise(text: &[u8]) -> bool {
-        let mut dashed = [0; LONGEST_DISGUISED];
-        let Some(dashed) = dashed.get_mut(..text.len()) else {
-            return false;
-        };
+        Name::disguised(text).is_some_and(|real| DISGUISED.contains(&real))
+    }
+
+    /// The known name that a name with underscores becomes when they are read as dashes, as servers
+    /// do that pass fields on in environment variables (RFC 3875 section 4.1.18).
+    pub(crate) fn disguised(text: &[u8]) -> Option<Name> {
+        let mut dashed = [0; LONGEST];
+        let dashed = dashed.get_mut(..text.len())?;
         dashed.copy_from_slice(text);
+        let mut found = false;
         for byte in dashed.iter_mut().filter(|byte| **byte == b'_') {
             *byte = b'-';
+            found = true;
         }
         let real = Name::of(dashed);
-        text.contains(&b'_') && DISGUISED.contains(&real)
+        (found && real != Name::Other).then_some(real)
     }
 
     /// The name in its usual spelling; empty for [`Name::Other`].
@@ -205,7 +210,9 @@ const DISGUISED: [Name; 7] = [
     Name::XForwardedPort,
     Name::XRealIp,
 ];
-const LONGEST_DISGUISED: usize = "X-Forwarded-Proto".len();
+
+/// The longest known name: it is compared in three words.
+const LONGEST: usize = 24;
 
 const SLOTS: usize = 256;
 const TABLE: [Name; SLOTS] = build();
@@ -222,7 +229,7 @@ const fn build() -> [Name; SLOTS] {
     let mut index = 0;
     while index < KNOWN.len() {
         let text = TEXTS[index].as_bytes();
-        assert!(text.len() <= 24, "a name is compared in three words");
+        assert!(text.len() <= LONGEST, "a name is compared in three words");
         let at = slot(
             text.len(),
             text[0],
@@ -281,7 +288,6 @@ mod tests {
     fn disguises() {
         for name in DISGUISED {
             let text = name.as_str();
-            assert!(text.len() <= LONGEST_DISGUISED);
             assert!(Name::is_disguise(text.replace('-', "_").as_bytes()));
             assert!(Name::is_disguise(text.replacen('-', "_", 1).as_bytes()));
             assert!(!Name::is_disguise(text.as_bytes()));

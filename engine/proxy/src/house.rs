@@ -47,8 +47,8 @@ pub enum Order {
     Unlisten(SocketAddr),
     /// Stop accepting, let requests finish for at most this long, then return from [`crate::work`].
     Drain(Duration),
-    /// Say that all earlier orders have been carried out.
-    Report(Sender<()>),
+    /// Say that all earlier orders have been carried out, and what could not be done since the last report.
+    Report(Sender<Vec<String>>),
     /// A connection slot of this server came free on another worker.
     Wake(ServerId),
 }

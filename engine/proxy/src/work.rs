@@ -26,6 +26,7 @@ pub async fn work(seed: WorkerSeed) {
     let mut shift = Shift {
         worker,
         listeners: Vec::new(),
+        complaints: Vec::new(),
     };
     for socket in seed.listeners {
         shift.listen(socket);
@@ -40,6 +41,8 @@ pub async fn work(seed: WorkerSeed) {
 struct Shift {
     worker: Rc<Worker>,
     listeners: Vec<Rc<Listener>>,
+    /// What could not be done since the last report.
+    complaints: Vec<String>,
 }
 
 impl Shift {
@@ -58,7 +61,7 @@ impl Shift {
             Order::Listen(socket) => self.listen(socket),
             Order::Unlisten(address) => self.unlisten(address),
             // Whoever asked may have stopped waiting. The channel has no bound, so that this never waits.
-            Order::Report(done) => drop(done.send(())),
+            Order::Report(done) => drop(done.send(std::mem::take(&mut self.complaints))),
             Order::Wake(server) => self.worker.wake(server),
             Order::Drain(grace) => return Some(grace),
         }
@@ -66,16 +69,17 @@ impl Shift {
     }
 
     fn listen(&mut self, socket: ListenSocket) {
+        let address = socket.local_addr();
         match Listener::new(socket) {
             Ok(listener) => {
                 let listener = Rc::new(listener);
                 self.listeners.push(listener.clone());
                 spawn(accept::run(self.worker.clone(), listener));
             }
-            Err(error) => eprintln!(
-                "worker {}: cannot accept on a listener: {error}",
+            Err(error) => self.complaints.push(format!(
+                "worker {} cannot accept on {address}: {error}",
                 self.worker.index
-            ),
+            )),
         }
     }
 

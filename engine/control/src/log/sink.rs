@@ -1,14 +1,11 @@
 //! Where access-log lines go.
 
+use super::stream::Stream;
 use ringfence_config::LogTarget;
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Write},
+    io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
-    os::{
-        fd::AsFd,
-        unix::{fs::OpenOptionsExt, net::UnixDatagram},
-    },
+    os::{fd::AsFd, unix::net::UnixDatagram},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -20,9 +17,9 @@ const SEND_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) enum Sink {
     /// Standard output.
-    Stdout(File),
+    Stdout(Stream),
     /// A file, and its path to open it again.
-    File(File, PathBuf),
+    File(Stream, PathBuf),
     /// A syslog daemon's socket, and its path to connect again.
     SyslogUnix(UnixDatagram, PathBuf),
     /// A syslog server.
@@ -47,9 +44,9 @@ impl Sink {
         match target {
             LogTarget::Stdout => {
                 let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-                Ok(Self::Stdout(stdout.into()))
+                Ok(Self::Stdout(Stream::over(stdout.into())?))
             }
-            LogTarget::File(path) => Ok(Self::File(append(path)?, path.clone())),
+            LogTarget::File(path) => Ok(Self::File(Stream::append(path)?, path.clone())),
             LogTarget::SyslogUnix(path) => Ok(Self::SyslogUnix(to_daemon(path)?, path.clone())),
             LogTarget::SyslogUdp(address) => Ok(Self::SyslogUdp(to_server(*address)?)),
         }
@@ -62,7 +59,7 @@ impl Sink {
     /// If it can't be opened.
     pub(crate) fn reopen(&mut self) -> io::Result<()> {
         match self {
-            Self::File(file, path) => *file = append(path)?,
+            Self::File(file, path) => *file = Stream::append(path)?,
             Self::SyslogUnix(socket, path) => *socket = to_daemon(path)?,
             Self::Stdout(_) | Self::SyslogUdp(_) => {}
         }
@@ -80,10 +77,7 @@ impl Sink {
     /// If nothing was written; the same bytes may be offered again.
     pub(crate) fn write(&mut self, lines: &[u8]) -> io::Result<Taken> {
         match self {
-            Self::Stdout(file) | Self::File(file, _) => match file.write(lines)? {
-                0 => Err(io::ErrorKind::WriteZero.into()),
-                written => Ok(Taken::Written(written)),
-            },
+            Self::Stdout(file) | Self::File(file, _) => file.write(lines).map(Taken::Written),
             Self::SyslogUnix(socket, path) => {
                 let (line, len) = first_line(lines);
                 match socket.send(line) {
@@ -122,14 +116,6 @@ fn is_too_long(error: &io::Error) -> bool {
     /// EMSGSIZE of Linux.
     const TOO_LONG: i32 = 90;
     error.raw_os_error() == Some(TOO_LONG)
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .open(path)
 }
 
 fn to_daemon(path: &Path) -> io::Result<UnixDatagram> {

@@ -62,6 +62,7 @@ impl LogWriter {
             format: source.format,
             sink: source.sink,
             batch: Vec::new(),
+            is_torn: false,
             stats,
             retry_at: None,
             host: host.trim().to_owned(),
@@ -99,6 +100,8 @@ struct Writer {
     sink: Option<Sink>,
     /// Whole lines, but for a first one that may be partly written.
     batch: Vec<u8>,
+    /// The beginning of the batch's first line is written already.
+    is_torn: bool,
     stats: Arc<ControlStats>,
     /// When to try again after a write that failed.
     retry_at: Option<Instant>,
@@ -130,15 +133,29 @@ impl Writer {
         self.format = source.format;
         if source.sink.is_some() {
             self.sink = source.sink;
-            self.retry_at = None;
+            self.begin_anew();
         }
     }
 
     fn reopen(&mut self) {
         self.drain();
-        if let Some(Err(error)) = self.sink.as_mut().map(Sink::reopen) {
-            self.stats.log_write_errors.inc();
-            notice(format_args!("access log: cannot open it again: {error}"));
+        match self.sink.as_mut().map(Sink::reopen) {
+            Some(Err(error)) => {
+                self.stats.log_write_errors.inc();
+                notice(format_args!("access log: cannot open it again: {error}"));
+            }
+            Some(Ok(())) => self.begin_anew(),
+            None => {}
+        }
+    }
+
+    /// Writes to a sink that was just opened: no line begins in its middle there.
+    fn begin_anew(&mut self) {
+        self.retry_at = None;
+        if std::mem::take(&mut self.is_torn) {
+            let end = self.batch.iter().position(|&byte| byte == b'\n');
+            self.batch.drain(..end.map_or(0, |end| end + 1));
+            self.stats.log_lost.inc();
         }
     }
 
@@ -211,6 +228,9 @@ impl Writer {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => failure = Some(error),
             }
+        }
+        if let Some(last) = self.batch[..done].last() {
+            self.is_torn = *last != b'\n';
         }
         self.batch.drain(..done);
         self.note(failure.as_ref());

@@ -5,7 +5,7 @@
 //! | `start` | everything up to the banner |
 //! | `process` | the one thread that takes events: reload, drain, a worker's end |
 //! | `host` | what the control plane may ask of this process |
-//! | `crew` | the worker threads |
+//! | `crew`, `take_up` | the worker threads, and what became of their orders |
 //! | `listeners` | the listening sockets |
 //! | `signals`, `event` | what can happen |
 //! | `banner`, `warnings`, `changes` | what is said about it |
@@ -19,14 +19,17 @@ mod listeners;
 mod process;
 mod signals;
 mod start;
+mod take_up;
 mod warnings;
 
 pub(crate) use banner::UpstreamLine;
 pub(crate) use process::Started;
 
+use ringfence_control::tell;
+
 use crate::failure::Failure;
 use crate::source::Source;
-use crate::terminal::say;
+use crate::terminal::flush;
 
 /// Serves until told to stop; `on_start` runs between the banner and its last line.
 ///
@@ -37,7 +40,9 @@ pub(crate) fn serve(
     on_start: impl FnOnce(&Started) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let process = start::start(source)?;
+    // What `on_start` prints comes after the banner.
+    flush();
     on_start(&process.started())?;
-    say("ready");
+    tell("ready");
     process.supervise()
 }

@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::process::exit;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use ringfence_balance::{Resolved, Roster, StickySecret};
 use ringfence_config::Plan;
-use ringfence_control::{Control, Scene, StartError, resolve};
+use ringfence_control::{Control, Scene, StartError, notice, resolve};
 use ringfence_proxy::{Adoption, House, Order};
 
 use crate::failure::Failure;
@@ -16,14 +16,12 @@ use crate::serve::changes;
 use crate::serve::event::{Event, Outcome};
 use crate::serve::host::Switchboard;
 use crate::serve::listeners::{self, Bound, Sockets};
+use crate::serve::take_up;
 use crate::source::Source;
-use crate::terminal::notice;
+use crate::terminal::flush;
 
 /// How much longer than the drain's limit the workers may take before they are left behind.
 const DRAIN_SLACK: Duration = Duration::from_secs(2);
-
-/// How long a reload waits for the workers to take it up; they need far less than a millisecond each.
-const TAKE_UP: Duration = Duration::from_secs(5);
 
 /// Signals closer together than this are one: `timeout` and some init systems send to the process and to its group.
 const SAME_SIGNAL: Duration = Duration::from_millis(100);
@@ -119,25 +117,8 @@ impl Process {
         // Nothing can be refused from here on.
         self.listen(sockets);
         self.unlisten(&gone);
-        lines.extend(self.await_orders());
+        lines.extend(take_up::await_workers(&self.house));
         Ok(lines)
-    }
-
-    /// Waits until the workers have carried out what they were told, so that an answer means that it is in force.
-    fn await_orders(&self) -> Option<String> {
-        let (done, reports) = channel();
-        for post in &self.house.posts {
-            post.post(Order::Report(done.clone()));
-        }
-        let until = Instant::now() + TAKE_UP;
-        let mut missing = self.house.posts.len();
-        while missing > 0 {
-            match reports.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(()) => missing -= 1,
-                Err(_) => return Some(format!("{missing} workers are busy, and take it up later")),
-            }
-        }
-        None
     }
 
     fn count(&self, outcome: &Outcome) {
@@ -248,6 +229,7 @@ impl Process {
                     signal: Some(signal),
                 }) if began.elapsed() > SAME_SIGNAL => {
                     notice("ending at once");
+                    flush();
                     exit(128 + signal);
                 }
                 Ok(Event::Reload(Some(reply))) => reply(Err("the process is draining".to_owned())),

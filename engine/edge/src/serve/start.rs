@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use ringfence_balance::{Resolved, Roster, StickySecret};
 use ringfence_config::{DriverChoice, Plan, Workers};
-use ringfence_control::{Control, Scene, Start, StartError, resolve};
+use ringfence_control::{Control, Scene, Start, StartError, resolve, tell};
 use ringfence_io::{RunOptions, probe_io_uring, raise_nofile_limit};
 use ringfence_proxy::{Adoption, House};
 use ringfence_telemetry::{LogQueue, Registry};
@@ -18,9 +18,8 @@ use crate::serve::event::{Arrival, Event};
 use crate::serve::host::Switchboard;
 use crate::serve::listeners::{self, Bound};
 use crate::serve::process::Process;
-use crate::serve::{signals, warnings};
+use crate::serve::{signals, take_up, warnings};
 use crate::source::Source;
-use crate::terminal::say;
 
 /// Starts a process: when this returns, every worker accepts and the banner is out.
 ///
@@ -80,15 +79,17 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         .start(sender.clone())?;
     }
     let workers = await_workers(&events, &host, house.posts.len())?;
+    let mut warnings = warnings::collect(&scene, &workers, &nofile);
+    warnings.extend(take_up::await_workers(&house));
     let banner = Banner {
         plan: &scene.plan,
         workers: &workers,
         listeners: &bound,
         admin: control.admin_address(),
         nofile: &nofile,
-        warnings: &warnings::collect(&scene, &workers, &nofile),
+        warnings: &warnings,
     };
-    say(format_args!("{banner}").to_string().trim_end());
+    tell(banner.to_string().trim_end());
     Ok(Process {
         source,
         started_with: scene.plan,

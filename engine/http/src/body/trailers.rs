@@ -87,12 +87,18 @@ impl TrailerSection {
         };
         let mut fields = Fields::default();
         read_fields(&section, &mut fields).map_err(|_| Reason::BadTrailer)?;
-        self.fields = fields.iter().copied().filter(may_trail).collect();
+        let bytes = &self.bytes;
+        let may_trail = |field: &&Field| may_trail(field, field.name.of(bytes));
+        self.fields = fields.iter().filter(may_trail).copied().collect();
         Ok(())
     }
 }
 
-/// A field that we know has a meaning before the body, with two exceptions.
-fn may_trail(field: &Field) -> bool {
-    matches!(field.id, Name::Other | Name::ETag | Name::ServerTiming)
+/// A field that we know has a meaning before the body, with two exceptions; so has one that a
+/// server could take for it.
+fn may_trail(field: &Field, name: &[u8]) -> bool {
+    match field.id {
+        Name::Other => Name::disguised(name).is_none(),
+        id => matches!(id, Name::ETag | Name::ServerTiming),
+    }
 }

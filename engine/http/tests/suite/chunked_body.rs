@@ -142,7 +142,8 @@ fn data_is_compacted_into_one_range() {
 #[test]
 fn trailers_with_a_meaning_before_the_body_are_dropped() {
     let bytes = "0\r\nX-Sum: 1\r\nContent-Length: 5\r\nHost: a\r\nAuthorization: b\r\nETag: \"e\"\r\nSet-Cookie: c\r\n\
-                 Transfer-Encoding: chunked\r\nTrailer: x\r\nX-Forwarded-For: d\r\nServer-Timing: t\r\n\r\n";
+                 Transfer-Encoding: chunked\r\nTrailer: x\r\nX-Forwarded-For: d\r\nServer-Timing: t\r\n\
+                 Content_Length: 5\r\nx_request-id: e\r\nIf_Match: f\r\n\r\n";
     let mut decoder = BodyDecoder::new(Framing::Chunked);
     assert!(decoder.trailers().is_none(), "not before the end");
     decode_in_pieces(bytes.as_bytes(), &[7], &mut decoder).unwrap();

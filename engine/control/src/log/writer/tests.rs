@@ -221,3 +221,51 @@ fn a_syslog_server_gets_the_host_name_and_a_giant_is_lost() {
     assert_eq!(stats.log_lost.get(), 1);
     writer.finish();
 }
+
+/// A FIFO of our own making, which has no reader.
+fn fifo() -> (tempfile::TempDir, PathBuf) {
+    let (dir, path) = temporary();
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+    (dir, path)
+}
+
+#[test]
+fn a_fifo_needs_no_reader_yet() {
+    let (_dir, path) = fifo();
+    let (queue, _) = queue(16);
+    let (writer, _) = start(&queue, LogTarget::File(path.clone()));
+    queue.push(record("a"));
+    let mut reader = fs::File::open(&path).unwrap();
+    let mut text = [0; 1024];
+    let len = io::Read::read(&mut reader, &mut text).unwrap();
+    assert!(String::from_utf8_lossy(&text[..len]).contains("\"host\":\"a\""));
+    writer.finish();
+}
+
+#[test]
+fn a_fifo_that_nobody_reads_can_be_left_for_another_log() {
+    let (dir, path) = fifo();
+    let other = dir.path().join("other.log");
+    let (queue, _) = queue(64);
+    let (writer, stats) = start(&queue, LogTarget::File(path));
+    let mut long = record("long");
+    long.set(Part::Target, &[b'x'; 8 * 1024]);
+    // More than a pipe holds.
+    for _ in 0..20 {
+        queue.push(long.clone());
+    }
+    wait_for("the pipe to be full", || stats.log_write_errors.get() >= 1);
+    writer.adopt(Source {
+        queues: Vec::new(),
+        format: LogFormat::Json,
+        sink: Some(Sink::open(&LogTarget::File(other.clone())).unwrap()),
+    });
+    queue.push(record("a"));
+    wait_for("the new log", || {
+        hosts(&other).last().is_some_and(|host| host == "a")
+    });
+    writer.finish();
+    assert_eq!(stats.log_written.get() + stats.log_lost.get(), 21);
+}
