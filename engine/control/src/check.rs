@@ -5,12 +5,19 @@ mod sweep;
 
 pub(crate) use sweep::sweep;
 
-use crate::{notice::notice, task::Task};
+use crate::{notice::notice, task::Task, trouble::Trouble};
 use probe::probe;
 use ringfence_balance::{Roster, Server, ServerId, Transition};
 use ringfence_config::Check;
 use ringfence_telemetry::ControlStats;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep_until},
@@ -31,6 +38,8 @@ struct Common {
     places: Semaphore,
     stats: Arc<ControlStats>,
     clock: fn() -> Duration,
+    /// The last check that could be made is earlier than one that could not.
+    is_short: AtomicBool,
 }
 
 /// A server, and how it is checked.
@@ -58,6 +67,7 @@ impl Checks {
                 places: Semaphore::new(MAX_AT_ONCE),
                 stats,
                 clock,
+                is_short: AtomicBool::new(false),
             }),
         }
     }
@@ -102,7 +112,7 @@ async fn watch(watched: Watched, common: Arc<Common>) {
     }
 }
 
-fn record(watched: &Watched, outcome: Result<(), String>, common: &Common) {
+fn record(watched: &Watched, outcome: Result<(), Trouble>, common: &Common) {
     let Watched {
         upstream, server, ..
     } = watched;
@@ -110,9 +120,15 @@ fn record(watched: &Watched, outcome: Result<(), String>, common: &Common) {
     match outcome {
         Ok(()) => {
             common.stats.checks_passed.inc();
+            common.is_short.store(false, Ordering::Relaxed);
             if let Some(Transition::Up) = server.check_passed((common.clock)()) {
                 common.stats.check_transitions.inc();
                 notice(format_args!("upstream {upstream}: server {label} is up"));
+            }
+        }
+        Err(why) if why.is_ours => {
+            if !common.is_short.swap(true, Ordering::Relaxed) {
+                notice(format_args!("servers can't be checked: {why}"));
             }
         }
         Err(why) => {

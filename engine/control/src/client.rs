@@ -84,8 +84,9 @@ fn ask(socket: &Path, method: &str, path: &str, limit: Duration) -> Result<Answe
         body: MAX_REPLY,
     };
     runtime.block_on(async {
-        tokio::time::timeout(limit, exchange(&ask))
-            .await
-            .unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs())))
+        match tokio::time::timeout(limit, exchange(&ask)).await {
+            Ok(outcome) => outcome.map_err(|trouble| trouble.to_string()),
+            Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
+        }
     })
 }

@@ -1,11 +1,10 @@
 //! One HTTP/1.1 request on a connection of its own: for active checks and for the command line.
 
-use crate::{notice::root_cause, task::Task};
+use crate::{task::Task, trouble::Trouble};
 use http_body_util::{BodyExt, Empty};
 use hyper::{Request, Response, body::Bytes, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use ringfence_config::Endpoint;
-use std::io;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, UnixStream},
@@ -34,16 +33,15 @@ pub(crate) struct Answer {
 /// Connects, asks, and reads the answer's head and the beginning of its body. Has no time-out of its own.
 ///
 /// # Errors
-/// A short text that says what went wrong.
-pub(crate) async fn exchange(ask: &Ask<'_>) -> Result<Answer, String> {
-    let shown = |error: io::Error| root_cause(&error);
+/// What went wrong.
+pub(crate) async fn exchange(ask: &Ask<'_>) -> Result<Answer, Trouble> {
     match ask.endpoint {
         Endpoint::Tcp(address) => {
-            let stream = TcpStream::connect(address).await.map_err(shown)?;
+            let stream = TcpStream::connect(address).await?;
             talk(stream, ask, &address.to_string()).await
         }
         Endpoint::Unix(path) => {
-            let stream = UnixStream::connect(path).await.map_err(shown)?;
+            let stream = UnixStream::connect(path).await?;
             talk(stream, ask, "localhost").await
         }
     }
@@ -53,15 +51,15 @@ pub(crate) async fn exchange(ask: &Ask<'_>) -> Result<Answer, String> {
 ///
 /// # Errors
 /// As [`exchange`].
-pub(crate) async fn connect(endpoint: &Endpoint) -> Result<(), String> {
-    let outcome = match endpoint {
-        Endpoint::Tcp(address) => TcpStream::connect(address).await.map(drop),
-        Endpoint::Unix(path) => UnixStream::connect(path).await.map(drop),
-    };
-    outcome.map_err(|error| root_cause(&error))
+pub(crate) async fn connect(endpoint: &Endpoint) -> Result<(), Trouble> {
+    match endpoint {
+        Endpoint::Tcp(address) => drop(TcpStream::connect(address).await?),
+        Endpoint::Unix(path) => drop(UnixStream::connect(path).await?),
+    }
+    Ok(())
 }
 
-async fn talk<S>(stream: S, ask: &Ask<'_>, address: &str) -> Result<Answer, String>
+async fn talk<S>(stream: S, ask: &Ask<'_>, address: &str) -> Result<Answer, Trouble>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -72,18 +70,15 @@ where
         .header(header::USER_AGENT, "ringfence")
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
-        .map_err(|error| error.to_string())?;
-    let shown = |error: hyper::Error| root_cause(&error);
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(shown)?;
+        .map_err(|error| Trouble::theirs(error.to_string()))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // The connection's errors come back through the request.
     let _driver = Task::spawn(async {
         let _ = connection.await;
     });
-    let response = sender.send_request(request).await.map_err(shown)?;
+    let response = sender.send_request(request).await?;
     let status = response.status().as_u16();
-    let body = beginning(response, ask.body).await.map_err(shown)?;
+    let body = beginning(response, ask.body).await?;
     Ok(Answer { status, body })
 }
 

@@ -10,7 +10,7 @@
 //! | `opening` | what a plan needs opened, before anything is changed |
 //! | `plane` | the control thread |
 //! | `admin` | `/health`, `/metrics` over TCP, commands over the control socket |
-//! | `serve`, `socket` | bounded HTTP serving; the control socket's file |
+//! | `serve`, `guests`, `socket` | bounded HTTP serving; who is connected; the control socket's file |
 //! | `check` | active checks, and the end of ejections |
 //! | `resolve` | server names to addresses, again at their TTL |
 //! | `log` | drains the workers' queues into the access log |
@@ -23,6 +23,7 @@ pub mod client;
 mod control;
 mod error;
 mod exchange;
+mod guests;
 mod host;
 mod log;
 mod notice;
@@ -36,6 +37,7 @@ mod socket;
 mod task;
 #[cfg(test)]
 mod testing;
+mod trouble;
 
 pub use control::{Control, Start};
 pub use error::StartError;

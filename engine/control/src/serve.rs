@@ -1,8 +1,14 @@
 //! HTTP served in bounds: so many connections, so long a head, so long a life.
 
-use crate::task::Task;
+use crate::{
+    guests::{Guests, Stay},
+    task::Task,
+};
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
@@ -11,11 +17,11 @@ use std::{io, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::watch,
     time::{sleep, timeout},
 };
 
-/// Connections served at once; more wait in the kernel's queue.
+/// Connections served at once; for one more, one that is idle has to go.
 const MAX_CONNECTIONS: usize = 256;
 /// How long a request's head may take, idling between requests included.
 const HEAD: Duration = Duration::from_secs(15);
@@ -30,7 +36,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// A listener being served. Dropping it closes the listener; connections finish the exchange that they are in.
 pub(crate) struct Served {
-    places: Arc<Semaphore>,
+    guests: Arc<Guests>,
     _closing: watch::Sender<()>,
     _accepting: Task,
 }
@@ -63,11 +69,11 @@ impl Accept for UnixListener {
 impl Served {
     /// Begins serving on the current runtime.
     pub(crate) fn start(listener: impl Accept, app: Router) -> Self {
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let guests = Guests::new(MAX_CONNECTIONS);
         let (closing, closed) = watch::channel(());
-        let accepting = Task::spawn(accept_all(listener, app, places.clone(), closed));
+        let accepting = Task::spawn(accept_all(listener, app, guests.clone(), closed));
         Self {
-            places,
+            guests,
             _closing: closing,
             _accepting: accepting,
         }
@@ -75,22 +81,23 @@ impl Served {
 
     /// Closes the listener and waits until the exchanges under way have finished, or the limit has passed.
     pub(crate) async fn finish(self, limit: Duration) {
-        let places = self.places.clone();
+        let guests = self.guests.clone();
         drop(self);
-        let _ = timeout(limit, places.acquire_many(MAX_CONNECTIONS as u32)).await;
+        let _ = timeout(limit, guests.all_gone()).await;
     }
 }
 
 async fn accept_all(
     listener: impl Accept,
     app: Router,
-    places: Arc<Semaphore>,
+    guests: Arc<Guests>,
     closed: watch::Receiver<()>,
 ) {
-    while let Ok(place) = places.clone().acquire_owned().await {
+    loop {
         match listener.accept().await {
             Ok(stream) => {
-                tokio::spawn(serve(stream, app.clone(), place, closed.clone()));
+                let stay = Arc::new(guests.welcome().await);
+                tokio::spawn(serve(stream, app.clone(), stay, closed.clone()));
             }
             Err(_) => sleep(PAUSE).await,
         }
@@ -100,17 +107,27 @@ async fn accept_all(
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     app: Router,
-    _place: OwnedSemaphorePermit,
+    stay: Arc<Stay>,
     mut closed: watch::Receiver<()>,
 ) {
+    let app = TowerToHyperService::new(app);
+    let here = stay.clone();
+    let service = service_fn(move |request| {
+        let (busy, answer) = (here.begin(), app.call(request));
+        async move {
+            let _busy = busy;
+            answer.await
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app));
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,
+        () = stay.asked_to_leave() => return,
         // An error: the sender is gone, so the listener is closing.
         _ = closed.changed() => {}
         () = sleep(LIFE) => {}

@@ -42,7 +42,9 @@ pub(crate) fn report_panic(info: &PanicHookInfo<'_>) {
     let name = thread.name().unwrap_or("?");
     let trace = std::backtrace::Backtrace::capture();
     match trace.status() {
-        std::backtrace::BacktraceStatus::Captured => notice(format_args!("{name}: {info}\n{trace}")),
+        std::backtrace::BacktraceStatus::Captured => {
+            notice(format_args!("{name}: {info}\n{trace}"))
+        }
         _ => notice(format_args!("{name}: {info}")),
     }
 }

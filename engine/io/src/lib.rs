@@ -26,6 +26,7 @@ mod recv;
 mod runtime;
 mod scratch;
 mod send;
+mod shortage;
 mod stream;
 mod task;
 
@@ -44,5 +45,6 @@ pub use self::pool::held_bytes;
 pub use self::runtime::{DriverKind, DriverReport, RunOptions, Stats, driver_report, run, stats};
 pub use self::scratch::Scratch;
 pub use self::send::{Outgoing, Payload};
+pub use self::shortage::is_shortage;
 pub use self::stream::Stream;
 pub use self::task::{panics, spawn};

@@ -84,7 +84,11 @@ impl Epoch {
             routes,
             unrouted: house.registry.route(worker, UNROUTED),
             head_limits,
-            most_connections: share(plan.workers.max_connections, workers, worker),
+            most_connections: share(
+                plan.workers.max_connections.min(house.most_clients),
+                workers,
+                worker,
+            ),
             most_held: usize::try_from(plan.limits.max_buffers).unwrap_or(usize::MAX)
                 / workers.max(1),
             pool_rooms: plan.upstreams.iter().map(room).collect(),

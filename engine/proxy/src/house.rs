@@ -11,7 +11,7 @@ use ringfence_config::Plan;
 use ringfence_io::{ListenSocket, Mailbox, Postbox};
 use ringfence_telemetry::{LogQueue, Registry};
 
-use crate::pool::{Spill, expire};
+use crate::pool::{Spill, close_spilled, expire};
 
 /// What one worker is started with.
 pub struct WorkerSeed {
@@ -35,6 +35,8 @@ pub struct House {
     pub posts: Vec<Postbox<Order>>,
     /// One queue of access-log records a worker, by its index.
     pub logs: Vec<Arc<LogQueue>>,
+    /// Most client connections that the limit on open descriptors leaves room for, whatever a plan says.
+    pub most_clients: u32,
 }
 
 /// An instruction to one worker.
@@ -81,6 +83,11 @@ impl Adoption {
     /// The queue of idle connections to `server` that any core may take from.
     pub(crate) fn spill(&self, server: ServerId) -> Option<&Arc<Spill>> {
         self.spills.get(&server)
+    }
+
+    /// Closes one spilled connection, whoever's it is; false where there is none.
+    pub(crate) fn close_spilled(&self) -> bool {
+        self.spills.values().any(|spill| close_spilled(spill))
     }
 
     /// Closes spilled connections that have idled for too long; done by one worker.

@@ -168,6 +168,20 @@ impl Pool {
         self.idle = kept;
     }
 
+    /// Closes the connection that has been idle longest, whoever's it is; false where there is none.
+    pub fn close_oldest(&mut self) -> bool {
+        let fronts = self.servers.iter();
+        let oldest = fronts
+            .filter_map(|(server, waiting)| Some((waiting.front()?.since, *server)))
+            .min_by_key(|(since, _)| *since);
+        let Some((_, server)) = oldest else {
+            return false;
+        };
+        self.servers.get_mut(&server).and_then(VecDeque::pop_front);
+        self.idle -= 1;
+        true
+    }
+
     /// Idle connections that this core holds.
     pub fn idle(&self) -> usize {
         self.idle
@@ -231,6 +245,11 @@ fn unpack(parcel: Parcel, policy: &Policy, now: Duration) -> Option<Link> {
         requests: parcel.requests,
     };
     (!link.is_worn(policy, now) && link.stream.looks_alive()).then_some(link)
+}
+
+/// Closes one spilled connection; false where there is none.
+pub(crate) fn close_spilled(spill: &Spill) -> bool {
+    spill.0.pop().is_some()
 }
 
 /// Closes spilled connections that nobody wanted in time; each is looked at once a call.
@@ -396,6 +415,25 @@ mod tests {
             assert_eq!((pool.idle(), spill.0.len()), (0, 1));
             expire(&spill, &policy, S(61));
             assert_eq!(spill.0.len(), 0);
+        });
+    }
+
+    #[test]
+    fn the_oldest_is_closed_where_descriptors_are_short() {
+        on_a_core(|| {
+            let (policy, spill, mut pool) = (policy(), Arc::new(Spill::default()), Pool::default());
+            let berth = |server| Berth {
+                server: ServerId(server),
+                spill: Some(&spill),
+                policy: &policy,
+            };
+            let ((old, _a), (new, _b)) = (link(S(1)), link(S(1)));
+            pool.put(old, &berth(1), 8, S(1));
+            pool.put(new, &berth(2), 8, S(2));
+            assert!(pool.close_oldest());
+            assert!(pool.take(&berth(1), S(2)).is_none());
+            assert!(pool.take(&berth(2), S(2)).is_some());
+            assert!(!pool.close_oldest() && !close_spilled(&spill));
         });
     }
 

@@ -218,6 +218,11 @@ impl Worker {
         found.map(|(link, _)| link)
     }
 
+    /// Closes an idle upstream connection, so that its descriptor comes free; false where there is none.
+    pub(crate) fn close_idle(&self, epoch: &Epoch) -> bool {
+        self.pool.borrow_mut().close_oldest() || epoch.adoption.close_spilled()
+    }
+
     /// Keeps a connection for the next request to its server.
     pub(crate) fn keep(&self, epoch: &Epoch, upstream: UpstreamId, server: ServerId, link: Link) {
         if let (false, Some(berth)) = (self.is_draining(), epoch.berth(server)) {

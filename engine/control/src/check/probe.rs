@@ -1,19 +1,25 @@
 //! One active check of one server.
 
-use crate::exchange::{Ask, connect, exchange};
+use crate::{
+    exchange::{Ask, connect, exchange},
+    trouble::Trouble,
+};
 use ringfence_config::{Check, CheckKind, Endpoint, limits::CHECK_BODY};
 
 /// Checks once, within the check's time-out.
 ///
 /// # Errors
-/// Why the server did not pass, in a few words.
-pub(super) async fn probe(endpoint: &Endpoint, check: &Check) -> Result<(), String> {
+/// Why the server did not pass, or could not be checked.
+pub(super) async fn probe(endpoint: &Endpoint, check: &Check) -> Result<(), Trouble> {
     tokio::time::timeout(check.timeout, ask(endpoint, &check.kind))
         .await
-        .unwrap_or_else(|_| Err(format!("no answer within {:?}", check.timeout)))
+        .unwrap_or_else(|_| {
+            let limit = check.timeout;
+            Err(Trouble::theirs(format!("no answer within {limit:?}")))
+        })
 }
 
-async fn ask(endpoint: &Endpoint, kind: &CheckKind) -> Result<(), String> {
+async fn ask(endpoint: &Endpoint, kind: &CheckKind) -> Result<(), Trouble> {
     let CheckKind::Http {
         method,
         path,
@@ -33,12 +39,13 @@ async fn ask(endpoint: &Endpoint, kind: &CheckKind) -> Result<(), String> {
     })
     .await?;
     if !expect.contains(answer.status) {
-        return Err(format!("it answered with status {}", answer.status));
+        let status = answer.status;
+        return Err(Trouble::theirs(format!("it answered with status {status}")));
     }
     match body {
-        Some(text) if !contains(&answer.body, text.as_bytes()) => {
-            Err(format!("its answer does not hold {text:?}"))
-        }
+        Some(text) if !contains(&answer.body, text.as_bytes()) => Err(Trouble::theirs(format!(
+            "its answer does not hold {text:?}"
+        ))),
         _ => Ok(()),
     }
 }

@@ -26,7 +26,8 @@ async fn until(what: &str, is_so: impl Fn() -> bool) {
 
 async fn verdict(script: Script, check: &Check) -> Result<(), String> {
     let origin = Origin::start(script);
-    probe(&origin.endpoint(), check).await
+    let outcome = probe(&origin.endpoint(), check).await;
+    outcome.map_err(|trouble| trouble.to_string())
 }
 
 #[tokio::test]
@@ -150,7 +151,7 @@ async fn refused_connections_fail() {
     probe(&endpoint, &tcp).await.unwrap();
     drop(listener);
     for check in [&tcp, &http_check(None)] {
-        let error = probe(&endpoint, check).await.unwrap_err();
+        let error = probe(&endpoint, check).await.unwrap_err().to_string();
         assert!(error.contains("Connection refused"), "{error}");
     }
 }

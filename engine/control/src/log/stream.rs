@@ -18,7 +18,7 @@ const READER_LIMIT: Timespec = Timespec {
 
 /// Where bytes go in order. Never waits for long, whoever reads.
 #[derive(Debug)]
-pub(super) struct Stream {
+pub(crate) struct Stream {
     file: File,
     is_regular: bool,
 }

@@ -20,6 +20,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) admin: Option<std::net::SocketAddr>,
     /// The limit on descriptors, or why it is not known.
     pub(crate) nofile: &'a Result<NofileLimit, String>,
+    /// Most client connections that it leaves room for.
+    pub(crate) most_clients: u32,
     /// What the user should know about, one sentence each.
     pub(crate) warnings: &'a [String],
 }
@@ -58,7 +60,7 @@ impl fmt::Display for Banner<'_> {
 
 impl Banner<'_> {
     fn limits(&self) -> String {
-        let connections = self.plan.workers.max_connections;
+        let connections = self.plan.workers.max_connections.min(self.most_clients);
         let mut text = format!("{connections} client connections, ");
         // Writing to a string does not fail.
         let _ = match self.nofile {

@@ -6,13 +6,14 @@
 //! | `process` | the one thread that takes events: reload, drain, a worker's end |
 //! | `host` | what the control plane may ask of this process |
 //! | `crew`, `take_up` | the worker threads, and what became of their orders |
-//! | `listeners` | the listening sockets |
+//! | `listeners`, `descriptors` | the listening sockets, and how many clients there is room for |
 //! | `signals`, `event` | what can happen |
 //! | `banner`, `warnings`, `changes` | what is said about it |
 
 mod banner;
 mod changes;
 mod crew;
+mod descriptors;
 mod event;
 mod host;
 mod listeners;

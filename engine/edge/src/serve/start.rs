@@ -14,6 +14,7 @@ use crate::cpus::Machine;
 use crate::failure::Failure;
 use crate::serve::banner::Banner;
 use crate::serve::crew::{Post, mailboxes};
+use crate::serve::descriptors::most_clients;
 use crate::serve::event::{Arrival, Event};
 use crate::serve::host::Switchboard;
 use crate::serve::listeners::{self, Bound};
@@ -52,6 +53,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         registry: registry.clone(),
         posts,
         logs,
+        most_clients: most_clients(&nofile, cpus.len(), bound.len()),
     });
     let secret = draw_secret()?;
     let scene = first_scene(plan, secret, &house)?;
@@ -79,7 +81,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         .start(sender.clone())?;
     }
     let workers = await_workers(&events, &host, house.posts.len())?;
-    let mut warnings = warnings::collect(&scene, &workers, &nofile);
+    let mut warnings = warnings::collect(&scene, &workers, house.most_clients, &nofile);
     warnings.extend(take_up::await_workers(&house));
     let banner = Banner {
         plan: &scene.plan,
@@ -87,6 +89,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         listeners: &bound,
         admin: control.admin_address(),
         nofile: &nofile,
+        most_clients: house.most_clients,
         warnings: &warnings,
     };
     tell(banner.to_string().trim_end());

@@ -5,13 +5,11 @@ use ringfence_io::NofileLimit;
 
 use crate::serve::event::Arrival;
 
-/// Descriptors that the process needs besides those of connections.
-const OWN_DESCRIPTORS: u64 = 256;
-
 /// One sentence for each thing. Servers that do not answer are the checks' to tell.
 pub(crate) fn collect(
     scene: &Scene,
     workers: &[Arrival],
+    most_clients: u32,
     nofile: &Result<NofileLimit, String>,
 ) -> Vec<String> {
     let empty = scene
@@ -27,7 +25,11 @@ pub(crate) fn collect(
             )
         })
         .chain(crowding(workers))
-        .chain(descriptors(scene.plan.workers.max_connections, nofile))
+        .chain(descriptors(
+            scene.plan.workers.max_connections,
+            most_clients,
+            nofile,
+        ))
         .collect()
 }
 
@@ -40,14 +42,16 @@ fn crowding(workers: &[Arrival]) -> Option<String> {
     (used < pinned).then(|| format!("{pinned} pinned workers share {used} CPUs"))
 }
 
-/// Every client connection may need another to a server.
-fn descriptors(max_connections: u32, nofile: &Result<NofileLimit, String>) -> Option<String> {
-    let needed = 2 * u64::from(max_connections) + OWN_DESCRIPTORS;
+fn descriptors(
+    max_connections: u32,
+    most_clients: u32,
+    nofile: &Result<NofileLimit, String>,
+) -> Option<String> {
     let allowed = nofile.as_ref().ok()?.now;
-    (allowed < needed).then(|| {
+    (most_clients < max_connections).then(|| {
         format!(
-            "{max_connections} client connections may need {needed} open files and {allowed} are allowed; \
-             past that, new connections are shed (raise the hard limit, or lower --max-connections)"
+            "{allowed} open files are enough for {most_clients} client connections, not for {max_connections}: \
+             more are shed (raise the hard limit, or lower --max-connections)"
         )
     })
 }

@@ -266,3 +266,26 @@ fn eventually(condition: impl Fn() -> bool) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_full_standard_error_holds_up_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = file(dir.path(), "ringfence.toml", &fixed(dir.path(), "one"));
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // As much as a pipe holds: nobody reads, so the process can write no line.
+    writer.write_all(&[b'x'; 64 << 10]).unwrap();
+    let mut child = ringfence(&["run", "-c", &path])
+        .stderr(writer)
+        .spawn()
+        .unwrap();
+    let socket = control(dir.path());
+    eventually(|| run(&["reload", "--control", &socket]).0 == 0);
+    for _ in 0..20 {
+        let (code, _, err) = run(&["reload", "--control", &socket]);
+        assert_eq!(code, 0, "{err}");
+    }
+    let (code, _, err) = run(&["stop", "--control", &socket]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    drop(reader);
+}

@@ -1,18 +1,27 @@
 //! Dial: picks a server and gets a connection to it.
 
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ringfence_balance::{Want, hash_key};
-use ringfence_config::{Balance, HashKey};
+use ringfence_config::{Balance, Endpoint, HashKey};
 use ringfence_http::{Name, Reason};
-use ringfence_io::{Lease, Stream, now, timeout_at};
+use ringfence_io::{Lease, Stream, is_shortage, now, sleep, timeout_at};
 
 use crate::exchange::{Call, Exchange, Station};
 use crate::lane::Ticket;
 use crate::pool::Link;
 use crate::presence::unless_gone;
 use crate::retry;
+
+/// How long a connection waits for a descriptor to come free, before each further try.
+const SHORTAGE_PAUSES: [Duration; 4] = [
+    Duration::from_millis(1),
+    Duration::from_millis(5),
+    Duration::from_millis(25),
+    Duration::from_millis(100),
+];
 
 /// Picks a server, waits for a place on it where that is needed, and connects or reuses.
 pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
@@ -51,17 +60,33 @@ pub(crate) async fn anew(ex: &mut Exchange<'_>, ticket: Ticket) -> Station {
     let began = now();
     let (until, late) = ex.deadline(began + ex.route().timeouts.connect, Reason::ConnectTimeout);
     let stats = &ex.conn.worker.stats;
-    let reason = match timeout_at(until, Stream::connect(&ticket.server().endpoint)).await {
+    let reason = match timeout_at(until, connect(ex, &ticket.server().endpoint)).await {
         Ok(Ok(stream)) => {
             stats.upstream_connects.inc();
             return connected(ex, ticket, Link::fresh(stream, began));
         }
+        // That says nothing of the server: its place is given back without a verdict.
+        Ok(Err(error)) if is_shortage(&error) => return ex.refuse(Reason::Overload),
         Ok(Err(_)) => Reason::ConnectFailed,
         Err(_) => late,
     };
     stats.upstream_connect_failures.inc();
     ticket.failed();
     retry::after_connect(ex, reason)
+}
+
+/// Connects; where descriptors run out, idle connections are closed for it.
+async fn connect(ex: &Exchange<'_>, endpoint: &Endpoint) -> io::Result<Stream> {
+    for pause in SHORTAGE_PAUSES {
+        match Stream::connect(endpoint).await {
+            Err(error) if is_shortage(&error) => {
+                ex.conn.worker.close_idle(&ex.epoch);
+                sleep(pause).await;
+            }
+            outcome => return outcome,
+        }
+    }
+    Stream::connect(endpoint).await
 }
 
 fn connected(ex: &mut Exchange<'_>, ticket: Ticket, link: Link) -> Station {

@@ -1,0 +1,43 @@
+//! Why a peer gave no answer, and whose doing that is.
+
+use crate::notice::root_cause;
+use std::{fmt, io};
+
+/// Why there is no answer, in a few words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    text: String,
+    /// This process lacks something, so that nothing was learnt of the peer.
+    pub(crate) is_ours: bool,
+}
+
+impl Trouble {
+    /// Of the peer's making.
+    pub(crate) fn theirs(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_ours: false,
+        }
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self {
+            text: root_cause(&error),
+            is_ours: ringfence_io::is_shortage(&error),
+        }
+    }
+}
+
+impl From<hyper::Error> for Trouble {
+    fn from(error: hyper::Error) -> Self {
+        Self::theirs(root_cause(&error))
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,34 @@
+//! What this process or machine runs out of, told apart from what a peer does.
+
+use std::io;
+
+use rustix::io::Errno;
+
+/// True for an error that says that we lack descriptors, memory or local ports, and nothing of the peer.
+pub fn is_shortage(error: &io::Error) -> bool {
+    let Some(errno) = Errno::from_io_error(error) else {
+        return false;
+    };
+    matches!(
+        errno,
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_the_peers_and_a_lack_of_descriptors_is_ours() {
+        for (errno, ours) in [
+            (Errno::MFILE, true),
+            (Errno::NOBUFS, true),
+            (Errno::CONNREFUSED, false),
+            (Errno::TIMEDOUT, false),
+        ] {
+            assert_eq!(is_shortage(&errno.into()), ours, "{errno}");
+        }
+        assert!(!is_shortage(&io::ErrorKind::TimedOut.into()));
+    }
+}
