@@ -67,11 +67,19 @@ impl Launch {
     }
 
     /// Runs inside a network namespace.
-    pub fn in_namespace(mut self, namespace: &str) -> Launch {
-        let mut outer = Command::new("ip");
-        outer
-            .args(["netns", "exec", namespace])
-            .arg(self.command.get_program());
+    pub fn in_namespace(self, namespace: &str) -> Launch {
+        self.within("ip", &["netns", "exec", namespace])
+    }
+
+    /// Runs with a limit on open descriptors.
+    pub fn with_descriptors(self, most: u32) -> Launch {
+        self.within("prlimit", &[&format!("--nofile={most}:{most}")])
+    }
+
+    /// Runs as what another program is to execute in its own place.
+    fn within(mut self, program: &str, args: &[&str]) -> Launch {
+        let mut outer = Command::new(program);
+        outer.args(args).arg(self.command.get_program());
         outer.args(self.command.get_args());
         for (name, value) in self.command.get_envs() {
             match value {

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use ringfence_tests::{Client, Origin, Ringfence, eventually, happens_within, site, site_with};
+use ringfence_tests::{
+    Client, Launch, Origin, Ringfence, eventually, happens_within, site, site_with, upstream_table,
+};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 #[test]
@@ -215,7 +217,7 @@ fn without_descriptors_for_servers_requests_are_refused_not_hung() {
     let ringfence = Ringfence::start(&site_with(
         &[&origin],
         "",
-        "pool = false\ncheck = \"off\"\nejection = false",
+        "pool = false\nretry = false\ncheck = { type = \"tcp\", interval = \"50ms\", fall = 1 }",
     ));
     let mut clients: Vec<Client> = (0..12).map(|_| ringfence.client()).collect();
     for client in &mut clients {
@@ -231,7 +233,57 @@ fn without_descriptors_for_servers_requests_are_refused_not_hung() {
         .collect();
     assert!(statuses.contains(&200), "{statuses:?}");
     assert!(
-        statuses.iter().all(|s| matches!(s, 200 | 502 | 503)),
+        statuses.iter().all(|s| matches!(s, 200 | 503)),
         "{statuses:?}"
     );
+    // What we lack says nothing of the server: neither checks nor requests hold it for bad.
+    assert!(!ringfence.says("is down") && !ringfence.says("is ejected"));
+    assert_eq!(
+        ringfence
+            .metrics()
+            .sum("ringfence_server_failures_total", &[]),
+        0.0
+    );
+}
+
+#[test]
+fn idle_connections_make_room_where_descriptors_are_short() {
+    let (old, new) = (Origin::kit("old"), Origin::kit("new"));
+    let text = format!(
+        "[[listener]]\naddress = \"127.0.0.1:0\"\n[[route]]\npath = \"/old/*\"\nupstream = \"old\"\n\
+         [[route]]\nupstream = \"new\"\n{}{}",
+        upstream_table("old", &[&old], "check = \"off\"\n"),
+        upstream_table("new", &[&new], "check = \"off\"\n"),
+    );
+    let ringfence = Ringfence::start(&text);
+    let mut clients: Vec<Client> = (0..8).map(|_| ringfence.client()).collect();
+    for client in &mut clients {
+        client.says("GET /old/sleep HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    for client in &mut clients {
+        client.hears().expect(200);
+    }
+    starve(&ringfence, 0);
+    for client in &mut clients {
+        client.gets("/").expect(200);
+    }
+}
+
+#[test]
+fn clients_get_half_of_the_descriptors_and_servers_the_rest() {
+    let origin = Origin::kit("a");
+    let ringfence = Launch::config(&site_with(&[&origin], "", "pool = false"))
+        .with_descriptors(200)
+        .start();
+    assert!(ringfence.says("200 open files are enough for"));
+    let mut clients: Vec<Client> = (0..120)
+        .filter_map(|_| Client::try_connect(ringfence.address()).ok())
+        .collect();
+    for client in &mut clients {
+        let _ = client.try_says("GET /sleep/500 HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    let answers = clients.iter_mut().filter_map(|c| c.try_hears().ok());
+    let statuses: Vec<u16> = answers.map(|answer| answer.status).collect();
+    assert!(statuses.len() > 40, "{}", statuses.len());
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
 }
