@@ -195,11 +195,12 @@ impl Run {
     }
 }
 
+/// Each answer is one send of the origin: one that dies within an answer cuts it off, and that no retry may save.
 fn shapes() -> Vec<Shape> {
     let mut shapes = vec![
         Shape::get("/"),
         Shape::get("/bytes/4000"),
-        Shape::get("/chunked/3000"),
+        Shape::get("/burst/3000"),
         Shape::get("/sleep/5"),
     ];
     shapes.push(Shape::put("/echo", &[b'x'; 3000]));

@@ -8,6 +8,7 @@
 //! | `/sleep/MS` | 200 after that many milliseconds |
 //! | `/bytes/N` | N patterned bytes, Content-Length |
 //! | `/chunked/N` | N patterned bytes, chunked |
+//! | `/burst/N` | the same in one send: an origin that dies has sent all of it or nothing |
 //! | `/close/N` | N patterned bytes, delimited by the close |
 //! | `/trailers` | chunked, with trailer fields |
 //! | `/hints` | 103 with a Link, then 200 |
@@ -53,6 +54,7 @@ pub fn respond(visit: &mut Visit, request: &Request) -> io::Result<()> {
         }
         ["bytes", count] => plain(visit, request, 200, &pattern(number(count))),
         ["chunked", count] => chunked(visit, request, number(count)),
+        ["burst", count] => visit.send(burst(visit.name(), number(count))),
         ["close", count] => until_close(visit, "HTTP/1.1", number(count)),
         ["trailers"] => trailers(visit),
         ["hints"] => {
@@ -119,6 +121,18 @@ fn chunked(visit: &mut Visit, request: &Request, count: usize) -> io::Result<()>
         visit.send([format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat())?;
     }
     visit.send("0\r\n\r\n")
+}
+
+fn burst(name: &str, count: usize) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 X\r\nX-Origin: {name}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut answer = head.into_bytes();
+    for part in pattern(count).chunks(1000) {
+        answer.extend_from_slice(format!("{:x}\r\n", part.len()).as_bytes());
+        answer.extend_from_slice(part);
+        answer.extend_from_slice(b"\r\n");
+    }
+    answer.extend_from_slice(b"0\r\n\r\n");
+    answer
 }
 
 fn until_close(visit: &mut Visit, version: &str, count: usize) -> io::Result<()> {
