@@ -32,7 +32,8 @@ pub(crate) fn stop(args: &StopArgs) -> Result<(), Failure> {
     let socket = socket(&args.process)?;
     let until = Instant::now() + args.timeout;
     client::stop(&socket).map_err(|error| unreachable(&error))?;
-    while client::status(&socket).is_ok() {
+    // While it drains, it answers that it is not well; only one that has gone does not answer.
+    while !matches!(client::status(&socket), Err(ClientError::Unreachable(_))) {
         if Instant::now() >= until {
             let waited = args.timeout.as_secs_f64();
             return Err(

@@ -129,8 +129,6 @@ reasons! {
     TooManyFields "too_many_fields" 431 Client;
     /// An expectation other than `100-continue` (RFC 9110 section 10.1.1).
     ExpectationFailed "expectation_failed" 417 Client;
-    /// The request is for a host that this connection may not serve (RFC 9110 section 15.5.20).
-    Misdirected "misdirected" 421 Client;
     /// The path has a bad `%` escape, an encoded NUL, or climbs above its root.
     BadPath "bad_path" 400 Client;
 
@@ -197,13 +195,9 @@ reasons! {
     QueueFull "queue_full" 503 Us;
     /// No server of the upstream may be used.
     NoServer "no_server" 503 Us;
-    /// A retry would have been allowed, but the retry budget is spent.
-    RetryBudgetSpent "retry_budget_spent" 503 Us;
     /// Descriptors, memory or connections ran out; the load was shed.
     Overload "overload" 503 Us;
-    /// This process is stopping.
-    Draining "draining" 503 Us;
-    /// A defect of ours: a panic caught, an invariant broken.
+    /// A defect of ours: a panic, which ends the connection.
     Internal "internal" 500 Us;
 }
 

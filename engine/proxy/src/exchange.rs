@@ -144,6 +144,14 @@ pub(crate) struct Tally {
     pub(crate) answered: bool,
 }
 
+impl Tally {
+    /// From the connection being there to the response's first byte.
+    pub(crate) fn latency(&self) -> Duration {
+        let first_byte = self.first_byte.unwrap_or_default();
+        first_byte.saturating_sub(self.connected.unwrap_or_default())
+    }
+}
+
 impl<'c> Exchange<'c> {
     /// The exchange of a request that has just arrived.
     pub(crate) fn new(conn: &'c mut Conn, arrival: Arrival) -> Self {
@@ -229,6 +237,21 @@ impl<'c> Exchange<'c> {
             Some(end) if end < at => (end, Reason::RequestTimeout),
             _ => (at, reason),
         }
+    }
+
+    /// True once the whole exchange must be over.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expires.is_some_and(|end| now() >= end)
+    }
+
+    /// True while the request has a body of which no byte has come from the client.
+    pub(crate) fn awaits_body(&self) -> bool {
+        let begun = self.prefix.data.is_some() || self.prefix.done;
+        !begun
+            && self
+                .rest
+                .as_ref()
+                .is_some_and(|rest| rest.borrow().received() == 0)
     }
 
     /// True when nothing of the request is left to arrive.

@@ -47,17 +47,30 @@ pub(crate) fn write(ex: &Exchange<'_>, elapsed: Duration) {
     ex.conn.worker.log.push(record);
 }
 
+/// What is known of bytes that were no request.
+pub(crate) struct Refused<'a> {
+    pub(crate) reason: Reason,
+    pub(crate) began: Duration,
+    pub(crate) id: &'a [u8],
+    /// Body bytes of our answer.
+    pub(crate) bytes_out: u64,
+}
+
 /// Counts and logs bytes that were no request.
-pub(crate) fn malformed(conn: &Conn, reason: Reason, began: Duration) {
+pub(crate) fn malformed(conn: &Conn, refused: &Refused<'_>) {
     let worker = &conn.worker;
     let epoch = worker.epoch();
+    let Refused { reason, began, .. } = *refused;
     let elapsed = now().saturating_sub(began);
     worker.stats.refused(reason);
+    worker.stats.bytes_out.add(refused.bytes_out);
     epoch.unrouted.record(reason.status(), elapsed);
     if !epoch.logs() {
         return;
     }
-    let mut record = Record::new(unix_now().saturating_sub(elapsed), 0);
+    let mut record = Record::new(unix_now().saturating_sub(elapsed), refused.id.len());
+    record.set(Part::RequestId, refused.id);
+    record.bytes_out = refused.bytes_out;
     record.client = Some(conn.peer);
     record.version = Version::Http11;
     record.status = reason.status();

@@ -7,6 +7,7 @@ use ringfence_http::{Fault, Name, Reason};
 use ringfence_io::{now, sleep};
 
 use crate::exchange::{Call, Exchange, Station};
+use crate::presence::unless_gone;
 use crate::upload::Ended;
 
 /// Why an attempt came to nothing.
@@ -16,8 +17,8 @@ pub(crate) enum Cause {
     Connect(Reason),
     /// The connection ended before a byte of the response came, by a reset or a close.
     Ended(Reason),
-    /// It ended within the response's head.
-    BrokenHead,
+    /// It ended within the response's head, of which nothing was passed on.
+    BrokenHead(Reason),
     /// The response's head is none that we accept.
     BadHead(Reason),
     /// No response in time.
@@ -38,18 +39,19 @@ impl Cause {
             Self::Connect(reason)
             | Self::Ended(reason)
             | Self::Late(reason)
+            | Self::BrokenHead(reason)
             | Self::BadHead(reason) => reason,
-            Self::BrokenHead | Self::Status(_) => Reason::UpstreamClosed,
+            Self::Status(_) => Reason::UpstreamClosed,
         }
     }
 
     fn is_wanted(self, retry: &Retry) -> bool {
         match self {
             Self::Connect(_) => retry.connect,
-            Self::Ended(_) => retry.reset,
+            Self::Ended(_) | Self::BrokenHead(_) => retry.reset,
             Self::Late(reason) => retry.timeout && reason != Reason::RequestTimeout,
             Self::Status(status) => retry.statuses.contains(status),
-            Self::BrokenHead | Self::BadHead(_) => false,
+            Self::BadHead(_) => false,
         }
     }
 
@@ -64,12 +66,17 @@ pub(crate) fn after(ex: &mut Exchange<'_>, call: Call, cause: Cause) -> Station 
     let repeatable = is_repeatable(ex, &call);
     take_back(ex, &call);
     let Call { ticket, link, .. } = call;
-    if matches!(cause, Cause::Ended(_)) && link.is_reused() && repeatable {
-        // The server closed an idle connection just as we took it. That says nothing of its
-        // health, and a fresh connection is not the load that the budget is there to prevent.
+    if !(matches!(cause, Cause::Ended(_)) && link.is_reused()) {
+        ticket.failed();
+        return next(ex, cause, repeatable);
+    }
+    // The server closed an idle connection just as we took it. That says nothing of its health,
+    // and a fresh connection is not the load that the budget is there to prevent.
+    if repeatable {
+        ex.conn.worker.stats.redials.inc();
         return Station::Redial(ticket);
     }
-    ticket.failed();
+    drop(ticket);
     next(ex, cause, repeatable)
 }
 
@@ -88,14 +95,16 @@ pub(crate) async fn unless_repeated(ex: &mut Exchange<'_>, call: Call, status: u
     let Some(wait) = retry_after(ex, &call) else {
         return Station::Relay(call);
     };
-    if !is_permitted(ex, cause, is_repeatable(ex, &call)) {
+    let in_time = ex.expires.is_none_or(|end| now() + wait < end);
+    if !in_time || !is_permitted(ex, cause, is_repeatable(ex, &call)) {
         return Station::Relay(call);
     }
     take_back(ex, &call);
-    call.ticket.failed();
+    // It did answer: what the status says of its health is for the ticket to judge.
+    call.ticket.answered(status, ex.tally.latency());
     ex.tally.retries += 1;
-    if !wait.is_zero() {
-        sleep(wait).await;
+    if !wait.is_zero() && unless_gone(&ex.conn.stream, sleep(wait)).await.is_none() {
+        return ex.refuse(Reason::ClientGone);
     }
     Station::Dial
 }
@@ -127,14 +136,15 @@ fn is_permitted(ex: &Exchange<'_>, cause: Cause, repeatable: bool) -> bool {
     }
 }
 
-/// Whether the request could be sent once more (RFC 9110 section 9.2.2) with all of its body.
+/// Whether the request could be sent once more with all of its body: it is idempotent (RFC 9110
+/// section 9.2.2), or no server can have carried it out, since none of its body was sent.
 fn is_repeatable(ex: &Exchange<'_>, call: &Call) -> bool {
     let whole = ex.rest.as_ref().is_none_or(|rest| rest.borrow().is_kept());
     let lost = call
         .upload
         .as_ref()
         .is_some_and(|upload| matches!(upload.ended(), Some(Ended::ClientFault(_))));
-    whole && !lost && ex.heads.request.method.is_idempotent()
+    whole && !lost && (ex.heads.request.method.is_idempotent() || ex.awaits_body())
 }
 
 /// How long the server asks us to wait before the next attempt; nothing when that is longer

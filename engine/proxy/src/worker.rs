@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ringfence_balance::ServerId;
 use ringfence_config::UpstreamId;
-use ringfence_http::{RequestHead, ResponseHead};
+use ringfence_http::{Reason, RequestHead, ResponseHead};
 use ringfence_io::{Stats, held_bytes, now, stats};
 use ringfence_telemetry::{LogQueue, WorkerStats};
 use slab::Slab;
@@ -258,6 +258,9 @@ pub(crate) struct InFlight(Rc<Worker>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stats.refused(Reason::Internal);
+        }
         let gauge = &self.0.stats.requests_in_flight;
         gauge.set(gauge.get().saturating_sub(1));
     }

@@ -81,7 +81,7 @@ fn routes(text: &mut Text<'_>, tables: &Tables) {
     text.head(
         "http_request_duration_seconds",
         Kind::Histogram,
-        "From the end of the request's head to the end of the response, by route.",
+        "From the request's first byte to the end of the response, by route.",
     );
     for (route, blocks) in tables.routes.iter() {
         let mut total = Snapshot::default();
@@ -106,7 +106,7 @@ fn servers(text: &mut Text<'_>, tables: &Tables) {
     text.head(
         "ringfence_server_failures_total",
         Kind::Counter,
-        "Attempts at a server that ended without a whole response.",
+        "Attempts at a server that failed: no connection, no whole response, or 502, 503 or 504.",
     );
     for (name, blocks) in tables.servers.iter() {
         text.sample(&name.labels(), blocks.map(|b| b.failures.get()).sum());
@@ -122,7 +122,7 @@ fn servers(text: &mut Text<'_>, tables: &Tables) {
     text.head(
         "ringfence_server_response_seconds",
         Kind::Histogram,
-        "From the start of an attempt to the head of the server's response.",
+        "From the connection to a server being there to the head of its response.",
     );
     for (name, blocks) in tables.servers.iter() {
         let mut total = Snapshot::default();

@@ -39,8 +39,10 @@ pub struct WorkerStats {
     pub pool_misses: Counter,
     /// Idle connections to servers in this worker's own pool now.
     pub pool_idle: Gauge,
-    /// Requests sent again, each time counted.
+    /// Requests sent again to another server, each time counted.
     pub retries: Counter,
+    /// Requests sent again to the same server, which had closed the idle connection that was taken.
+    pub redials: Counter,
     /// Retries that were allowed by everything but the retry budget.
     pub retries_denied: Counter,
     /// Requests ended by a panic of ours.
@@ -137,7 +139,7 @@ impl Classes {
 pub struct RouteStats {
     /// Final responses by status class.
     pub responses: Classes,
-    /// From the end of the request's head to the end of the response.
+    /// From the request's first byte to the end of the response.
     pub duration: Histogram,
 }
 
@@ -161,9 +163,9 @@ impl RouteStats {
 pub struct ServerStats {
     /// Final responses that the server gave, by status class.
     pub responses: Classes,
-    /// Attempts that ended without a whole response: connect failures, resets, time-outs, malformed answers.
+    /// Attempts that failed: connect failures, resets, time-outs, malformed or cut responses, and 502, 503 and 504.
     pub failures: Counter,
-    /// From the start of the attempt to the response's head.
+    /// From the connection being there to the response's head.
     pub latency: Histogram,
     /// Attempts under way now.
     pub active: Gauge,

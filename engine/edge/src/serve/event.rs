@@ -1,5 +1,7 @@
 //! What can happen to a serving process; one thread takes all of it, in order.
 
+use std::io;
+
 use ringfence_balance::Resolved;
 use ringfence_io::DriverReport;
 
@@ -29,6 +31,8 @@ pub(crate) enum Event {
         /// The signal's number.
         signal: Option<i32>,
     },
+    /// The names of a new plan have been looked up.
+    Named(io::Result<Resolved>),
     /// Names have resolved, to something new; whoever found out waits until it is taken up.
     Resolved(Resolved, Reply<()>),
 }

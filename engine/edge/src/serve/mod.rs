@@ -7,7 +7,7 @@
 //! | `host` | what the control plane may ask of this process |
 //! | `crew`, `take_up` | the worker threads, and what became of their orders |
 //! | `listeners`, `descriptors` | the listening sockets, and how many clients there is room for |
-//! | `signals`, `event` | what can happen |
+//! | `signals`, `event`, `inbox` | what can happen, and in which order it is taken |
 //! | `banner`, `warnings`, `changes` | what is said about it |
 
 mod banner;
@@ -16,6 +16,7 @@ mod crew;
 mod descriptors;
 mod event;
 mod host;
+mod inbox;
 mod listeners;
 mod process;
 mod signals;

@@ -3,18 +3,18 @@
 use std::net::SocketAddr;
 use std::process::exit;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use ringfence_balance::{Resolved, Roster, StickySecret};
 use ringfence_config::Plan;
-use ringfence_control::{Control, Scene, StartError, notice, resolve};
+use ringfence_control::{Control, Scene, StartError, notice};
 use ringfence_proxy::{Adoption, House, Order};
 
 use crate::failure::Failure;
 use crate::serve::changes;
 use crate::serve::event::{Event, Outcome};
 use crate::serve::host::Switchboard;
+use crate::serve::inbox::Inbox;
 use crate::serve::listeners::{self, Bound, Sockets};
 use crate::serve::take_up;
 use crate::source::Source;
@@ -38,7 +38,7 @@ pub(crate) struct Process {
     pub(crate) house: Arc<House>,
     pub(crate) host: Arc<Switchboard>,
     pub(crate) control: Control,
-    pub(crate) events: Receiver<Event>,
+    pub(crate) inbox: Inbox,
 }
 
 /// Where a process serves, once it does.
@@ -72,8 +72,8 @@ impl Process {
     /// When a worker ended that was not told to.
     pub(crate) fn supervise(mut self) -> Result<(), Failure> {
         let end = loop {
-            match self.events.recv() {
-                Ok(Event::Reload(reply)) => {
+            match self.inbox.next() {
+                Event::Reload(reply) => {
                     let outcome = self.reload();
                     self.count(&outcome);
                     report(&outcome);
@@ -81,18 +81,18 @@ impl Process {
                         reply(outcome);
                     }
                 }
-                Ok(Event::Resolved(resolved, reply)) => {
+                Event::Resolved(resolved, reply) => {
                     self.re_resolve(resolved);
                     reply(());
                 }
-                Ok(Event::ReopenLogs) => self.control.reopen_log(),
-                Ok(Event::Terminate { .. }) => break End::Asked,
-                Ok(Event::Ended { index, result }) => {
+                Event::ReopenLogs => self.control.reopen_log(),
+                Event::Terminate { .. } => break End::Asked,
+                Event::Ended { index, result } => {
                     self.host.worker_ended();
                     break End::Lost(lost(index, result));
                 }
-                Ok(Event::Arrived(_)) => {}
-                Err(_) => break End::Lost("every other thread is gone".to_owned()),
+                // What was asked for has been given up, or is known.
+                Event::Named(_) | Event::Arrived(_) => {}
             }
         };
         self.drain(end)
@@ -109,8 +109,10 @@ impl Process {
         let (added, gone) = listeners::difference(&self.bound, &want);
         let sockets = listeners::bind_all(&added, self.house.posts.len(), plan.workers.backlog)
             .map_err(|error| error.to_string())?;
-        let resolved = resolve(&plan, &self.resolved)
-            .map_err(|error| format!("cannot resolve names: {error}"))?;
+        let resolved = self
+            .inbox
+            .resolve(&plan, &self.resolved)
+            .map_err(|failure| failure.to_string())?;
         let mut lines = changes::describe(&self.started_with, &self.adoption.plan, &plan);
         self.adopt(plan, resolved)
             .map_err(|error| error.to_string())?;
@@ -183,7 +185,7 @@ impl Process {
     }
 
     /// Lets requests finish, within the limit, and ends the workers and the control plane.
-    fn drain(self, end: End) -> Result<(), Failure> {
+    fn drain(mut self, end: End) -> Result<(), Failure> {
         let grace = self.adoption.plan.timeouts.drain;
         let mut left = self.house.posts.len();
         match &end {
@@ -199,7 +201,7 @@ impl Process {
         }
         let late = self.await_workers(left, grace + DRAIN_SLACK);
         // Whoever waits for an answer from here learns that there is none, so that the control plane can end.
-        drop(self.events);
+        drop(self.inbox);
         self.control.shutdown();
         match end {
             End::Lost(why) => Err(Failure::new(why)),
@@ -214,27 +216,29 @@ impl Process {
     }
 
     /// Waits until `left` workers have ended, or `limit` has passed; how many had not ended then.
-    fn await_workers(&self, mut left: usize, limit: Duration) -> usize {
+    fn await_workers(&mut self, mut left: usize, limit: Duration) -> usize {
         let began = Instant::now();
         while left > 0 {
             match self
-                .events
-                .recv_timeout(limit.saturating_sub(began.elapsed()))
+                .inbox
+                .next_within(limit.saturating_sub(began.elapsed()))
             {
-                Ok(Event::Ended { .. }) => {
+                Some(Event::Ended { .. }) => {
                     self.host.worker_ended();
                     left -= 1;
                 }
-                Ok(Event::Terminate {
+                Some(Event::Terminate {
                     signal: Some(signal),
                 }) if began.elapsed() > SAME_SIGNAL => {
                     notice("ending at once");
                     flush();
                     exit(128 + signal);
                 }
-                Ok(Event::Reload(Some(reply))) => reply(Err("the process is draining".to_owned())),
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return left,
+                Some(Event::Reload(Some(reply))) => {
+                    reply(Err("the process is draining".to_owned()))
+                }
+                Some(_) => {}
+                None => return left,
             }
         }
         0

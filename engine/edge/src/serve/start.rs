@@ -1,11 +1,10 @@
 //! Everything between the command line and the banner.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
 
 use ringfence_balance::{Resolved, Roster, StickySecret};
 use ringfence_config::{DriverChoice, Plan, Workers};
-use ringfence_control::{Control, Scene, Start, StartError, resolve, tell};
+use ringfence_control::{Control, Scene, Start, StartError, tell};
 use ringfence_io::{RunOptions, probe_io_uring, raise_nofile_limit};
 use ringfence_proxy::{Adoption, House};
 use ringfence_telemetry::{LogQueue, Registry};
@@ -17,6 +16,7 @@ use crate::serve::crew::{Post, mailboxes};
 use crate::serve::descriptors::most_clients;
 use crate::serve::event::{Arrival, Event};
 use crate::serve::host::Switchboard;
+use crate::serve::inbox::Inbox;
 use crate::serve::listeners::{self, Bound};
 use crate::serve::process::Process;
 use crate::serve::{signals, take_up, warnings};
@@ -43,7 +43,8 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         .map_err(|error| source.blame_listener(&error))?;
     let bound: Vec<Bound> = sockets.iter().map(|sockets| sockets.bound).collect();
 
-    let (sender, events) = channel();
+    let mut inbox = Inbox::new();
+    let sender = inbox.sender();
     signals::watch(sender.clone())?;
     let (posts, orders) = mailboxes(cpus.len());
     let registry = Arc::new(Registry::new());
@@ -56,7 +57,8 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         most_clients: most_clients(&nofile, cpus.len(), bound.len()),
     });
     let secret = draw_secret()?;
-    let scene = first_scene(plan, secret, &house)?;
+    let resolved = inbox.resolve(&plan, &Resolved::default())?;
+    let scene = first_scene(plan, resolved, secret, &house);
     let adoption = Adoption::new(scene.plan.clone(), scene.roster.clone(), None);
     let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
     let control = start_control(&scene, &registry, &host)?;
@@ -80,7 +82,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         }
         .start(sender.clone())?;
     }
-    let workers = await_workers(&events, &host, house.posts.len())?;
+    let workers = await_workers(&mut inbox, &host, house.posts.len())?;
     let mut warnings = warnings::collect(&scene, &workers, house.most_clients, &nofile);
     warnings.extend(take_up::await_workers(&house));
     let banner = Banner {
@@ -103,7 +105,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         house,
         host,
         control,
-        events,
+        inbox,
     })
 }
 
@@ -118,16 +120,14 @@ fn require_driver(workers: &Workers) -> Result<(), Failure> {
     }
 }
 
-fn first_scene(plan: Arc<Plan>, secret: StickySecret, house: &House) -> Result<Scene, Failure> {
-    let resolved = resolve(&plan, &Resolved::default())
-        .map_err(|error| Failure::new(format!("cannot resolve names: {error}")))?;
+fn first_scene(plan: Arc<Plan>, resolved: Resolved, secret: StickySecret, house: &House) -> Scene {
     let roster = Arc::new(Roster::build(&plan.upstreams, &resolved, secret, None));
-    Ok(Scene {
+    Scene {
         plan,
         roster,
         resolved,
         queues: house.logs.clone(),
-    })
+    }
 }
 
 /// Sixteen bytes from the kernel.
@@ -140,26 +140,26 @@ fn draw_secret() -> Result<StickySecret, Failure> {
 
 /// Waits until all workers have begun.
 fn await_workers(
-    events: &Receiver<Event>,
+    inbox: &mut Inbox,
     host: &Switchboard,
     count: usize,
 ) -> Result<Vec<Arrival>, Failure> {
     let mut arrivals = Vec::with_capacity(count);
     while arrivals.len() < count {
-        match events.recv() {
-            Ok(Event::Arrived(arrival)) => {
+        match inbox.next() {
+            Event::Arrived(arrival) => {
                 host.worker_began();
                 arrivals.push(arrival);
             }
-            Ok(Event::Ended { index, result }) => {
+            Event::Ended { index, result } => {
                 let why = result.err().unwrap_or_else(|| "it returned".to_owned());
                 return Err(Failure::new(format!("worker {index} did not start: {why}")));
             }
-            Ok(Event::Terminate { .. }) | Err(_) => {
+            Event::Terminate { .. } => {
                 return Err(Failure::new("stopped while starting"));
             }
             // The plan that is starting is the newest there is.
-            Ok(Event::Reload(_) | Event::Resolved(..) | Event::ReopenLogs) => {}
+            Event::Reload(_) | Event::Resolved(..) | Event::Named(_) | Event::ReopenLogs => {}
         }
     }
     arrivals.sort_by_key(|arrival| arrival.index);

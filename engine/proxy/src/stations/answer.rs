@@ -110,13 +110,13 @@ async fn next_head(
     }
 }
 
-/// A server that breaks off within a head has begun to answer: the request may not be repeated
-/// on the grounds that it was never seen.
+/// A server that breaks off within a head has seen the request: that is no idle connection which
+/// was closed as it was taken.
 fn ended(call: &Call, reason: Reason) -> Cause {
     if call.pending.is_empty() {
         Cause::Ended(reason)
     } else {
-        Cause::BrokenHead
+        Cause::BrokenHead(reason)
     }
 }
 

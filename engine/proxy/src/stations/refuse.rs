@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use ringfence_config::{Action, Params, Template, TemplateParts};
 use ringfence_http::status::reason_phrase;
-use ringfence_http::{Fault, HeadWriter, Method, Reason};
-use ringfence_io::{Outgoing, Payload, Scratch, now};
+use ringfence_http::{HeadWriter, Method, Reason};
+use ringfence_io::{Outgoing, Payload, Scratch};
 
 use crate::conn::Conn;
 use crate::edits;
 use crate::exchange::{Exchange, Next, Refusal, Station};
 use crate::journal;
+use crate::stations::head::Malformed;
 
 /// What a client that was turned away for want of room is told to wait, in seconds.
 const COME_BACK_AFTER: &[u8] = b"1";
@@ -67,15 +68,20 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
 
 /// Answers bytes that are no request that we accept. What follows them can't be told apart,
 /// so the connection ends.
-pub(crate) async fn malformed(conn: &mut Conn, fault: Fault) -> Next {
-    let began = now();
+pub(crate) async fn malformed(conn: &mut Conn, malformed: Malformed) -> Next {
+    let Malformed { fault, began } = malformed;
+    let epoch = conn.worker.epoch();
     let response = Invented::refusal(fault.reason, None);
+    let bytes_out = response.body.len() as u64;
+    let id = conn.worker.make_id();
     let mut head = Scratch::take();
     response.write_head(&mut head, conn.worker.date().as_bytes(), |writer| {
-        writer.connection_close()
+        if epoch.plan.expose.request_id {
+            writer.field(b"X-Request-ID", &id);
+        }
+        writer.connection_close();
     });
-    conn.stream
-        .set_send_limit(Some(conn.worker.epoch().plan.timeouts.send));
+    conn.stream.set_send_limit(Some(epoch.plan.timeouts.send));
     let sent = conn
         .stream
         .send(Outgoing {
@@ -84,7 +90,13 @@ pub(crate) async fn malformed(conn: &mut Conn, fault: Fault) -> Next {
             tail: b"",
         })
         .await;
-    journal::malformed(conn, fault.reason, began);
+    let refused = journal::Refused {
+        reason: fault.reason,
+        began,
+        id: &id,
+        bytes_out,
+    };
+    journal::malformed(conn, &refused);
     if sent.is_ok() {
         Next::Linger
     } else {

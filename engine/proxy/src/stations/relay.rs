@@ -2,14 +2,31 @@
 
 use std::io::ErrorKind;
 
-use ringfence_http::{Blame, Framing, Reason, Version};
-use ringfence_io::{Lease, Outgoing, Scratch, now};
+use ringfence_http::{Fault, Framing, Reason, Version};
+use ringfence_io::{Lease, Outgoing, Scratch, now, timeout_at};
 
 use crate::body::{Body, Coding, Piece, frame};
 use crate::edits;
 use crate::exchange::{Call, Exchange, Next, Station};
 use crate::retry;
 use crate::upload::{Ended, alongside};
+
+/// Why a response ended before its end, and who is to answer for it.
+enum Cut {
+    Server(Reason),
+    /// The client, or nobody: the time for the whole exchange may pass while a client reads slowly.
+    Client(Reason),
+}
+
+impl Cut {
+    fn by_server(fault: Fault) -> Self {
+        Self::Server(fault.from_upstream().reason)
+    }
+
+    fn by_client(fault: Fault) -> Self {
+        Self::Client(fault.reason)
+    }
+}
 
 /// Relays the response to its end.
 pub(crate) async fn pass(ex: &mut Exchange<'_>, mut call: Call) -> Station {
@@ -29,11 +46,15 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, mut call: Call) -> Station {
             recycle(ex, call, framing);
             Station::Finish(next)
         }
-        Err(reason) => {
+        Err(cut) => {
             retry::take_back(ex, &call);
-            if reason.blame() == Blame::Upstream {
-                call.ticket.failed();
-            }
+            let reason = match cut {
+                Cut::Server(reason) => {
+                    call.ticket.failed();
+                    reason
+                }
+                Cut::Client(reason) => reason,
+            };
             if !ex.tally.answered {
                 return ex.refuse(reason);
             }
@@ -49,8 +70,11 @@ async fn pump(
     body: &mut Body,
     mut out: Scratch,
     coding: Coding,
-) -> Result<(), Reason> {
+) -> Result<(), Cut> {
     loop {
+        if ex.is_expired() {
+            return Err(Cut::Client(Reason::RequestTimeout));
+        }
         let piece = next_piece(body, &mut call.pending)?;
         let done = piece.done;
         let empty = piece.data.is_empty() && !done && out.is_empty();
@@ -66,7 +90,7 @@ async fn pump(
             return Ok(());
         }
         if !fill(ex, call, body.expected().min(ex.conn.worker.piece())).await? {
-            body.end().map_err(|fault| fault.from_upstream().reason)?;
+            body.end().map_err(Cut::by_server)?;
             let last = frame(Scratch::take(), Lease::empty(), true, None, coding);
             return send(ex, call, last).await;
         }
@@ -74,7 +98,7 @@ async fn pump(
     }
 }
 
-fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Reason> {
+fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Cut> {
     if pending.is_empty() {
         return Ok(Piece {
             data: Lease::empty(),
@@ -82,25 +106,33 @@ fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Reason> {
             trailers: None,
         });
     }
-    body.decode(pending)
-        .map_err(|fault| fault.from_upstream().reason)
+    body.decode(pending).map_err(Cut::by_server)
 }
 
-async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(), Reason> {
+async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(), Cut> {
     let client = ex.conn.stream.clone();
     client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
-    let sent = alongside(&mut call.upload, client.send(out)).await;
+    let sending = alongside(&mut call.upload, client.send(out));
+    let sent = match ex.expires {
+        None => sending.await,
+        Some(end) => match timeout_at(end, sending).await {
+            Ok(sent) => sent,
+            Err(_) => return Err(Cut::Client(Reason::RequestTimeout)),
+        },
+    };
     match sent {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => Err(Reason::SlowClient),
-        Ok(Err(_)) => Err(Reason::ClientGone),
-        Err(fault) => Err(fault.reason),
+        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => {
+            Err(Cut::Client(Reason::SlowClient))
+        }
+        Ok(Err(_)) => Err(Cut::Client(Reason::ClientGone)),
+        Err(fault) => Err(Cut::by_client(fault)),
     }
 }
 
 /// Receives more of the body; false at the end of the server's connection.
-async fn fill(ex: &mut Exchange<'_>, call: &mut Call, hint: usize) -> Result<bool, Reason> {
+async fn fill(ex: &mut Exchange<'_>, call: &mut Call, hint: usize) -> Result<bool, Cut> {
     let (until, late) = ex.deadline(
         now() + ex.route().timeouts.between_bytes,
         Reason::BetweenBytesTimeout,
@@ -113,9 +145,9 @@ async fn fill(ex: &mut Exchange<'_>, call: &mut Call, hint: usize) -> Result<boo
             call.pending = more;
             Ok(some)
         }
-        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => Err(late),
-        Ok(Err(_)) => Err(Reason::UpstreamReset),
-        Err(fault) => Err(fault.reason),
+        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => Err(Cut::Server(late)),
+        Ok(Err(_)) => Err(Cut::Server(Reason::UpstreamReset)),
+        Err(fault) => Err(Cut::by_client(fault)),
     }
 }
 
@@ -163,11 +195,7 @@ fn recycle(ex: &mut Exchange<'_>, call: Call, framing: Framing) {
         && call.pending.is_empty();
     let Call { ticket, link, .. } = call;
     let server = ticket.server().id;
-    let first_byte = ex.tally.first_byte.unwrap_or_default();
-    ticket.answered(
-        ex.tally.status,
-        first_byte.saturating_sub(ex.tally.connected.unwrap_or_default()),
-    );
+    ticket.answered(ex.tally.status, ex.tally.latency());
     if fit {
         ex.conn.worker.keep(&ex.epoch, ex.upstream(), server, link);
     }

@@ -9,7 +9,7 @@ const MAX_PART: usize = 8 * 1024;
 /// What is known about one finished exchange. Its texts share one buffer, so that filling a record allocates once.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// When the request's head was complete, since 1970-01-01 UTC.
+    /// When the request's first byte was there, since 1970-01-01 UTC.
     pub time: Duration,
     /// The client's address: the peer, or what trusted proxies say; none for a Unix socket.
     pub client: Option<IpAddr>,
@@ -21,7 +21,7 @@ pub struct Record {
     pub bytes_in: u64,
     /// Body bytes sent to the client.
     pub bytes_out: u64,
-    /// From the end of the request's head to the end of the response.
+    /// From the request's first byte to the end of the response.
     pub duration: Duration,
     /// How long each station took.
     pub stations: Stations,

@@ -80,7 +80,7 @@ pub(super) fn clients(text: &mut Text<'_>, tables: &Tables) {
     }
 }
 
-const UPSTREAMS: [Sum; 6] = [
+const UPSTREAMS: [Sum; 7] = [
     (
         "ringfence_upstream_connects_total",
         Kind::Counter,
@@ -108,8 +108,14 @@ const UPSTREAMS: [Sum; 6] = [
     (
         "ringfence_retries_total",
         Kind::Counter,
-        "Requests sent again to a server.",
+        "Requests sent again to another server.",
         |w| w.retries.get(),
+    ),
+    (
+        "ringfence_redials_total",
+        Kind::Counter,
+        "Requests sent again to the same server, which had closed the idle connection that was taken.",
+        |w| w.redials.get(),
     ),
     (
         "ringfence_retries_denied_total",
