@@ -36,7 +36,7 @@ fn query<'a>(host: &'a str, path: &'a str) -> Query<'a> {
         host: host.as_bytes(),
         path: path.as_bytes(),
         method: b"GET",
-        header: &|_| None,
+        header: &|_, _| false,
     }
 }
 

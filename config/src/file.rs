@@ -48,8 +48,10 @@ pub struct File {
     /// How server names are resolved.
     pub resolver: Option<Resolver>,
     /// Where clients connect; at least one.
+    #[schemars(length(min = 1))]
     pub listener: Option<Vec<Listener>>,
     /// What is done with which requests; at least one. The most specific route wins, whatever the order.
+    #[schemars(length(min = 1))]
     pub route: Option<Vec<Route>>,
     /// Named groups of servers.
     pub upstream: Option<BTreeMap<String, Upstream>>,

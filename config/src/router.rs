@@ -39,9 +39,13 @@ pub struct Query<'a> {
     pub path: &'a [u8],
     /// The method's text, case-sensitive.
     pub method: &'a [u8],
-    /// The first value of a header field, asked by its lower-case name. Only called where a route asks for a header.
-    pub header: &'a dyn Fn(&str) -> Option<&'a [u8]>,
+    /// Whether any line of a header field, asked for by its lower-case name, has a value that passes the test. Only
+    /// called where a route asks for a header.
+    pub header: &'a dyn Fn(&str, ValueTest<'_>) -> bool,
 }
+
+/// A test of one value of a header field.
+pub type ValueTest<'t> = &'t dyn Fn(&[u8]) -> bool;
 
 /// A route that takes the request, and the path by which it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,13 +163,12 @@ impl Conditions {
     }
 
     fn headers_hold(&self, query: &Query<'_>) -> bool {
-        self.headers.iter().all(
-            |header| match (&header.test, (query.header)(&header.name)) {
-                (_, None) => false,
-                (HeaderTest::Present, Some(_)) => true,
-                (HeaderTest::Exact(value), Some(found)) => value.as_bytes() == found,
-            },
-        )
+        self.headers.iter().all(|header| {
+            (query.header)(&header.name, &|found| match &header.test {
+                HeaderTest::Present => true,
+                HeaderTest::Exact(value) => value.as_bytes() == found,
+            })
+        })
     }
 }
 

@@ -50,6 +50,9 @@ fn mistakes() -> Vec<(&'static str, String)> {
         ("listener_addresses", "[[listener]]\naddress = \":80\"\n[[listener]]\naddress = \"localhost:80\"\n[[listener]]\naddress = 8080\n".to_owned() + &with_route("upstream = \"app\"")),
         ("servers", with_servers("[{ address = \"127.0.0.1:3001\", weight = 0 }, \"127.0.0.1:3001\", { weight = 2 }]")),
         ("no_servers", with_servers("[]")),
+        ("labels", with_servers("[{ address = \"127.0.0.1:1\", label = \"a\" }, { address = \"127.0.0.1:2\", label = \"a\" }, { address = \"127.0.0.1:3\", label = \"127.0.0.1:4\" }, \"127.0.0.1:4\"]")),
+        ("empty_lists", format!("listener = []\nroute = []\n{APP}")),
+        ("overlapping_listeners", format!("{LISTENER}[[listener]]\naddress = \"0.0.0.0:8080\"\n[[listener]]\naddress = \"[::]:8080\"\n[[route]]\nupstream = \"app\"\n{APP}")),
         ("only_backups", with_servers("[{ address = \"127.0.0.1:3001\", backup = true }]")),
         ("twice", format!("{LISTENER}{LISTENER}\n[[route]]\nname = \"a\"\npath = \"/a\"\nupstream = \"app\"\n\n[[route]]\nname = \"a\"\npath = \"/b\"\nupstream = \"app\"\n\n{APP}")),
         ("unreachable_route", with_route("path = \"/api/{id}\"\nupstream = \"app\"\n\n[[route]]\npath = \"/api/{name}\"\nrespond = { status = 404 }")),
@@ -60,7 +63,7 @@ fn mistakes() -> Vec<(&'static str, String)> {
         ("no_action", with_route("path = \"/a\"")),
         ("redirects", with_route("path = \"/a/{id}\"\nredirect = \"example.com\"\n[[route]]\npath = \"/b/{id}\"\nredirect = { to = \"https://{id}/\", status = 200 }\n[[route]]\npath = \"/c/{id}\"\nredirect = \"/d/{di}\"\n[[route]]\npath = \"/e\"\nredirect = \"/e\"")),
         ("no_effect", with_route("respond = { status = 204, body = \"x\" }\ntimeouts = { connect = \"1s\" }") + "hash_key = \"ip\"\ncheck = { type = \"tcp\", path = \"/health\" }\n"),
-        ("header_edits", with_route("upstream = \"app\"\nrequest_headers = { set = { Connection = \"close\", host = \"a\" }, remove = [\"a b\"] }\nresponse_headers = { set = { x-a = \"1\" }, remove = \"x-a\" }")),
+        ("header_edits", with_route("upstream = \"app\"\nrequest_headers = { set = { Connection = \"close\", host = \"a\" }, remove = [\"a b\", \"expect\"] }\nresponse_headers = { set = { x-a = \"1\" }, remove = \"x-a\" }")),
         ("header_value", with_route("upstream = \"app\"\nresponse_headers = { add = { x-a = [\"fine\", \"a\\r\\nset-cookie: b\"] } }")),
         ("prefix_that_never_matches", with_route("path = \"/web/*\"\nupstream = \"app\"\nstrip_prefix = \"/api\"")),
         ("networks", format!("{REST}\n[forwarding]\ntrusted = [\"10.0.0.0/33\", \"10.1.0.0/8\"]\n")),
@@ -69,7 +72,7 @@ fn mistakes() -> Vec<(&'static str, String)> {
         ("checks", with_app("check = { path = \"health\", interval = \"1s\", timeout = \"2s\", expect = \"2xx\", rise = 0 }\n")),
         ("statuses", with_route("upstream = \"app\"\nretry = { statuses = [\"500-599\", 600], attempts = 99, on = \"conect\" }")),
         ("cookies", with_app("sticky = { cookie = \"a b\", same_site = \"none\", secret = \"short\", ttl = \"1ms\" }\n")),
-        ("shares", with_app("ejection = { max_share = 50, failure_rate = 0, base_time = \"10s\", max_time = \"5s\" }\n")),
+        ("shares", with_app("ejection = { max_share = 50, panic_threshold = \"120%\", failure_rate = 0, base_time = \"10s\", max_time = \"5s\" }\n")),
         ("the_admin_listens_where_clients_do", format!("{REST}\n[admin]\nlisten = \"127.0.0.1:8080\"\n")),
     ]
 }

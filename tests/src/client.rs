@@ -135,6 +135,13 @@ impl Client {
         Response::read(&mut self.wire, false, until)
     }
 
+    /// Reads some raw bytes and throws them away: their number, 0 at the end.
+    pub fn try_hears_some(&mut self) -> io::Result<usize> {
+        let count = self.wire.fill(Instant::now() + self.patience)?;
+        self.wire.take_pending();
+        Ok(count)
+    }
+
     /// Reads exactly that many raw bytes of whatever comes.
     #[track_caller]
     pub fn hears_bytes(&mut self, count: usize) -> Vec<u8> {

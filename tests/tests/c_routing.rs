@@ -270,6 +270,102 @@ fn headers_are_edited() {
     assert!(answer.all("content-type").is_empty());
 }
 
+/// Edits of every field that we write ourselves, on responses of each kind.
+const OWN_EDITS: &str = "response_headers = { set = { date = \"never\", via = \"x\", x-request-id = \"fixed\", content-type = \"text/css\", cache-control = \"max-age=1\" }, remove = [\"x-backend-server\", \"server-timing\", \"location\", \"set-cookie\", \"retry-after\"] }";
+
+#[test]
+fn edits_have_the_last_word_also_over_our_own_fields() {
+    let origin = Origin::kit("a");
+    let config = format!(
+        "{LISTENER}{}{}{}{}{}{}[expose]\nbackend_server = true\nserver_timing = true\n[forwarding]\nforwarded = true\n",
+        route(&format!(
+            "upstream = \"app\"\nrequest_headers = {{ set = {{ x-forwarded-proto = \"https\", x-request-id = \"mine\", via = \"y\" }}, remove = [\"x-forwarded-for\", \"x-forwarded-host\", \"x-real-ip\", \"forwarded\"] }}\n{OWN_EDITS}"
+        )),
+        route(&format!(
+            "path = \"/fixed\"\nrespond = {{ status = 200, body = \"x\" }}\n{OWN_EDITS}"
+        )),
+        route(&format!(
+            "path = \"/moved\"\nredirect = \"/x\"\n{OWN_EDITS}"
+        )),
+        route(&format!(
+            "path = \"/dead\"\nupstream = \"dead\"\n{OWN_EDITS}"
+        )),
+        upstream_table("app", &[&origin], "sticky = \"lb\"\n"),
+        upstream_table("dead", &[&Origin::absent("b")], "check = \"off\"\n"),
+    );
+    let ringfence = Ringfence::start(&config);
+    for (path, status) in [("/", 200), ("/fixed", 200), ("/moved", 308), ("/dead", 502)] {
+        let answer = ringfence.get(path).expect(status);
+        for (name, value) in [
+            ("date", "never"),
+            ("via", "x"),
+            ("x-request-id", "fixed"),
+            ("content-type", "text/css"),
+            ("cache-control", "max-age=1"),
+        ] {
+            assert_eq!(answer.all(name), [value], "{name} of {path}");
+        }
+        for name in [
+            "x-backend-server",
+            "server-timing",
+            "location",
+            "set-cookie",
+        ] {
+            assert!(answer.all(name).is_empty(), "{name} of {path}");
+        }
+    }
+    let request = origin.only_request();
+    assert_eq!(request.all("x-forwarded-proto"), ["https"]);
+    assert_eq!(request.all("x-request-id"), ["mine"]);
+    assert_eq!(request.all("via"), ["y"]);
+    for name in [
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-real-ip",
+        "forwarded",
+    ] {
+        assert!(request.all(name).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn a_header_matches_by_any_of_its_lines() {
+    let (config, _origins) = routes(&["headers = { x-v = \"2\" }", "path = \"/*\""]);
+    let ringfence = Ringfence::start(&config);
+    let ask = |fields: &str| place(&ringfence.client().asks("GET", "/", fields));
+    assert_eq!(ask("X-V: 3\r\nX-V: 2\r\n"), "0");
+    assert_eq!(ask("X-V: 2\r\n"), "0");
+    assert_eq!(ask("X-V: 3\r\n"), "1");
+}
+
+#[test]
+fn a_redirect_that_needs_a_host_refuses_a_request_without() {
+    let config = LISTENER.to_string() + &route("redirect = \"https://{host}{path}\"");
+    let ringfence = Ringfence::start(&config);
+    let mut client = ringfence.client();
+    client.says("GET /a HTTP/1.0\r\n\r\n").hears().expect(400);
+    let mut client = ringfence.client();
+    let answer = client.says("GET /a HTTP/1.0\r\nHost: h\r\n\r\n").hears();
+    assert_eq!(answer.expect(308).field("location"), Some("https://h/a"));
+}
+
+#[test]
+fn a_fixed_response_takes_a_body_within_its_limit() {
+    let config = LISTENER.to_string()
+        + &route("respond = { status = 200, body = \"fixed\" }\nmax_body = \"10B\"");
+    let ringfence = Ringfence::start(&config);
+    let mut client = ringfence.client();
+    let post = |body: &str| {
+        let length = body.len();
+        format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    for _ in 0..3 {
+        // The body is there with the head: the connection goes on.
+        client.says(post("0123456789")).hears().expect(200);
+    }
+    client.says(post("0123456789a")).hears().expect(413);
+}
+
 #[test]
 fn the_upstream_may_have_a_host_of_its_own() {
     let origin = Origin::kit("a");

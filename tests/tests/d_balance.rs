@@ -323,6 +323,34 @@ fn a_sticky_cookie_brings_the_client_back() {
 }
 
 #[test]
+fn a_client_stays_with_its_server_while_that_drains() {
+    let origins = origins(2);
+    let at = |drained: usize| {
+        let keys = |n| {
+            if n == drained {
+                "drain = true"
+            } else {
+                "weight = 1"
+            }
+        };
+        let servers = [(&origins[0], keys(0)), (&origins[1], keys(1))];
+        weighted_site(&servers, "sticky = \"lb\"")
+    };
+    let ringfence = Ringfence::start(&at(2));
+    let first = ringfence.get("/").expect(200);
+    let (pair, _) = cookie(&first).expect("a cookie");
+    let home: usize = first.origin().parse().expect("a number");
+    ringfence.reload(&at(home));
+    for _ in 0..6 {
+        let fields = format!("Cookie: {pair}\r\n");
+        let answer = ringfence.client().asks("GET", "/", &fields).expect(200);
+        assert_eq!(answer.origin(), first.origin());
+        let new = ringfence.get("/").expect(200);
+        assert_ne!(new.origin(), first.origin(), "nobody new comes");
+    }
+}
+
+#[test]
 fn a_sticky_cookie_survives_a_reload_and_a_forged_one_is_ignored() {
     let origins = origins(3);
     let all: Vec<&Origin> = origins.iter().collect();

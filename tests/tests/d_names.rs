@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use ringfence_tests::load::Shape;
 use ringfence_tests::{Dns, Load, Origin, Ringfence, eventually};
+use rustix::process::Signal;
 
 /// A port at two addresses of this process's own.
 fn two_origins() -> ([Origin; 2], [Ipv4Addr; 2], u16) {
@@ -109,4 +111,27 @@ fn the_hosts_file_is_known() {
         .replace("LISTENER", "127.0.0.1:0");
     let ringfence = Ringfence::start(&config);
     eventually("it serves", || ringfence.get("/").status == 200);
+}
+
+#[test]
+fn a_process_ends_at_once_though_a_reload_still_resolves() {
+    let dns = Dns::start();
+    let (_origins, ips, port) = two_origins();
+    dns.knows("app.test", &ips);
+    let config = site_by_name(&dns, port).replace("timeout = \"500ms\"", "timeout = \"20s\"");
+    let mut ringfence = Ringfence::start(&config);
+    dns.is_silent(true);
+    let more = "[[route]]\npath = \"/new\"\nupstream = \"new\"\n[upstream.new]\nservers = [\"new.test:80\"]\n";
+    ringfence.rewrite(&format!("{config}{more}"));
+    let questions = dns.questions();
+    ringfence.signal(Signal::HUP);
+    eventually("it asks", || dns.questions() > questions);
+    let began = Instant::now();
+    ringfence.signal(Signal::TERM);
+    assert!(ringfence.ends().success());
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
 }

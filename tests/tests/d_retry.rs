@@ -465,3 +465,108 @@ fn a_first_byte_that_does_not_come_is_retried_only_when_asked() {
         "{statuses:?}"
     );
 }
+
+/// Takes the head of a request and its content, and resets as soon as it has the head.
+fn reset_after_head(visit: &mut Visit) -> std::io::Result<()> {
+    visit.head()?;
+    visit.resets()
+}
+
+#[test]
+fn a_body_of_which_nothing_was_sent_may_go_to_another_server() {
+    let (bad, good) = (Origin::serving("bad", reset_after_head), good());
+    let ringfence = start(&bad, &good, "");
+    for _ in 0..6 {
+        let mut client = ringfence.client();
+        client.says(
+            "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n",
+        );
+        assert!(client.hears_through("\r\n\r\n").starts_with("HTTP/1.1 100"));
+        assert_eq!(client.says("body").hears().expect(200).text(), "body");
+    }
+    assert!(bad.served() > 0);
+}
+
+#[test]
+fn a_break_within_the_head_saves_idempotent_requests() {
+    saved(
+        Origin::serving("bad", misbehave::cut_mid_head),
+        good(),
+        |r| r.get("/"),
+    );
+    let (bad, good) = (Origin::serving("bad", misbehave::cut_mid_head), good());
+    let ringfence = start(&bad, &good, "");
+    let statuses: Vec<u16> = (0..4)
+        .map(|_| ringfence.client().sends("POST", "/echo", b"x").status)
+        .collect();
+    assert!(
+        statuses.contains(&502) && statuses.contains(&200),
+        "{statuses:?}"
+    );
+}
+
+#[test]
+fn the_wait_for_retry_after_ends_with_the_request_and_with_the_client() {
+    let origins = [Origin::kit("a"), Origin::kit("b")];
+    let retry = "retry = { statuses = [503], max_retry_after = \"5s\" }";
+    let ringfence = Ringfence::start(&site_with(
+        &[&origins[0], &origins[1]],
+        "timeouts = { request = \"700ms\" }",
+        &format!("{NO_JUDGEMENT}{retry}"),
+    ));
+    let began = Instant::now();
+    ringfence.get("/retry-after/1").expect(503);
+    assert!(
+        began.elapsed() < Duration::from_millis(700),
+        "it does not wait in vain"
+    );
+
+    let ringfence = start(&origins[0], &origins[1], retry);
+    let before = origins.iter().map(Origin::served).sum::<usize>();
+    let mut client = ringfence.client();
+    client.says("GET /retry-after/3 HTTP/1.1\r\nHost: h\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(200));
+    client.resets();
+    ringfence_tests::eventually("the request is over", || {
+        ringfence.metrics().sum("ringfence_requests_in_flight", &[]) == 0.0
+    });
+    let after = origins.iter().map(Origin::served).sum::<usize>();
+    assert_eq!(
+        after - before,
+        1,
+        "nobody is asked for a client that has gone"
+    );
+}
+
+#[test]
+fn a_chosen_status_says_nothing_of_the_server() {
+    let (one, other) = (Origin::kit("one"), Origin::kit("other"));
+    let rules = "check = \"off\"\nretry_budget = { share = 1.0, min_per_second = 1000 }\n\
+                 retry = { statuses = [404] }\nejection = { consecutive_failures = 2 }";
+    let ringfence = Ringfence::start(&site_with(&[&one, &other], "", rules));
+    for _ in 0..20 {
+        ringfence.get("/status/404").expect(404);
+    }
+    let metrics = ringfence.metrics();
+    assert_eq!(metrics.sum("ringfence_server_failures_total", &[]), 0.0);
+    assert_eq!(metrics.sum("ringfence_server_ejections_total", &[]), 0.0);
+    assert_eq!(metrics.sum("ringfence_server_responses_total", &[]), 40.0);
+}
+
+#[test]
+fn an_idle_connection_that_closes_under_a_post_says_nothing_of_the_server() {
+    let origin = Origin::serving("a", misbehave::close_on_second);
+    let ringfence = Ringfence::start(&site_with(&[&origin], "", "check = \"off\""));
+    let statuses: Vec<u16> = (0..20)
+        .map(|_| ringfence.client().sends("POST", "/", b"x").status)
+        .collect();
+    assert!(statuses.contains(&502), "{statuses:?}");
+    let metrics = ringfence.metrics();
+    assert_eq!(metrics.sum("ringfence_server_failures_total", &[]), 0.0);
+    // What may be repeated is, and is counted.
+    let before = metrics.sum("ringfence_redials_total", &[]);
+    for _ in 0..10 {
+        ringfence.get("/").expect(200);
+    }
+    assert!(ringfence.metrics().sum("ringfence_redials_total", &[]) > before);
+}

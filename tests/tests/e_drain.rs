@@ -31,6 +31,23 @@ fn an_idle_process_ends_at_once() {
 }
 
 #[test]
+fn the_stop_command_waits_for_requests_in_flight() {
+    let (_origin, mut ringfence) = start("30s");
+    let mut client = ringfence.client();
+    client.says("GET /sleep/900 HTTP/1.1\r\nHost: h\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(100));
+    let socket = ringfence.dir().join("control.sock").display().to_string();
+    ringfence_tests::command(&["stop", "--control", &socket, "--timeout", "0.2"])
+        .failed_saying(&["still drains", "--timeout"]);
+    ringfence_tests::command(&["stop", "--control", &socket]).succeeded();
+    assert!(
+        ringfence.exit_status().is_some(),
+        "it said that it had stopped"
+    );
+    client.hears().expect(200);
+}
+
+#[test]
 fn the_stop_command_waits_for_the_end() {
     let (_origin, mut ringfence) = start("30s");
     ringfence.control("stop").succeeded();

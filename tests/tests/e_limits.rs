@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ringfence_tests::{
-    Client, Launch, Origin, Ringfence, eventually, happens_within, site, site_with, upstream_table,
+    Client, Launch, Origin, Ringfence, Visit, eventually, happens_within, site, site_with,
+    upstream_table,
 };
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
@@ -286,4 +287,69 @@ fn clients_get_half_of_the_descriptors_and_servers_the_rest() {
     let statuses: Vec<u16> = answers.map(|answer| answer.status).collect();
     assert!(statuses.len() > 40, "{}", statuses.len());
     assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+}
+
+#[test]
+fn the_limit_on_clients_is_one_for_all_workers() {
+    let origin = Origin::kit("a");
+    // An even split would shed some of the last.
+    let ringfence = Ringfence::start(&(site(&[&origin]) + "\n[workers]\nmax_connections = 25\n"));
+    let mut clients: Vec<Client> = (0..25).map(|_| ringfence.client()).collect();
+    for client in &mut clients {
+        client.gets("/").expect(200);
+    }
+    let mut one_more = ringfence.client();
+    let _ = one_more.try_says("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(one_more.is_closed_within(Duration::from_secs(5)));
+}
+
+/// An answer that is large enough for any buffer.
+fn endless(visit: &mut Visit) -> std::io::Result<()> {
+    while let Some(request) = visit.request()? {
+        if request.target != "/endless" {
+            visit.answer("short")?;
+            continue;
+        }
+        visit.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")?;
+        for _ in 0..1_000_000_000 / 50_000 {
+            visit.send([b'x'; 50_000])?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn without_memory_new_clients_are_shed_and_those_who_are_in_are_served() {
+    let origin = Origin::serving("a", endless);
+    let limits = "\n[limits]\nmax_buffers = \"16MiB\"\n";
+    let config = site_with(&[&origin], "", "check = \"off\"") + limits;
+    let ringfence = Ringfence::start(&config);
+    let mut early = ringfence.client();
+    early.gets("/").expect(200);
+    let shed = || {
+        let metrics = ringfence.metrics();
+        metrics.sum("ringfence_connections_shed_total", &[]) >= 10.0
+    };
+    // Nobody takes the answer, so that its buffers stay in use.
+    let mut crowd = Vec::new();
+    while !shed() {
+        assert!(crowd.len() < 3000, "memory without a bound");
+        for _ in 0..50 {
+            let mut client = Client::connect_narrow(ringfence.address(), 4 << 10);
+            let _ = client.try_says("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n");
+            crowd.push(client);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let resident = ringfence.resident_kib();
+    assert!(resident < 160 * 1024, "{resident} KiB resident");
+    early.gets("/").expect(200);
+    drop(crowd);
+    eventually("there is room again", || {
+        let client = Client::try_connect(ringfence.address());
+        client.is_ok_and(|mut client| {
+            client.try_says("GET / HTTP/1.1\r\nHost: h\r\n\r\n").is_ok()
+                && client.try_hears().is_ok_and(|answer| answer.status == 200)
+        })
+    });
 }

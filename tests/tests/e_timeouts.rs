@@ -338,3 +338,35 @@ fn a_slow_loris_harms_nobody() {
         );
     }
 }
+
+#[test]
+fn the_whole_request_also_for_a_slow_reader() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&ringfence_tests::site_with(
+        &[&origin],
+        "timeouts = { request = \"1s\" }",
+        "check = \"off\"",
+    ));
+    let mut client = Client::connect_narrow(ringfence.address(), 16 << 10);
+    client.says("GET /bytes/50000000 HTTP/1.1\r\nHost: h\r\n\r\n");
+    let began = Instant::now();
+    let mut received = 0;
+    // A steady reader whom nothing but the whole time can end.
+    while began.elapsed() < Duration::from_secs(5) {
+        match client.try_hears_some() {
+            Ok(0) | Err(_) => break,
+            Ok(more) => received += more,
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    about(began.elapsed(), Duration::from_secs(1));
+    assert!(received > 0 && received < 50_000_000, "{received}");
+    ringfence_tests::eventually("the refusal is counted", || {
+        let reason = [("reason", "request_timeout")];
+        ringfence.metrics().sum("ringfence_refusals_total", &reason) == 1.0
+    });
+    let failures = ringfence
+        .metrics()
+        .sum("ringfence_server_failures_total", &[]);
+    assert_eq!(failures, 0.0, "it is not the server's fault");
+}

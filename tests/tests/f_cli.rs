@@ -3,7 +3,9 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use ringfence_tests::{Launch, Origin, Outcome, TempDir, command, get, site};
+use ringfence_tests::{
+    Launch, Origin, Outcome, Ringfence, TempDir, command, eventually, get, site,
+};
 use serde_json::Value;
 
 /// Runs a subcommand on a file with this content.
@@ -466,4 +468,30 @@ fn default_ports() {
     let ringfence = Launch::command(&["demo"]).driver().start();
     assert_eq!(ringfence.address().to_string(), "127.0.0.1:8080");
     ringfence.get("/").expect(200);
+}
+
+#[test]
+fn a_file_means_the_process_that_serves_it() {
+    let dir = |process: &Ringfence, name: &str| process.dir().join(name).display().to_string();
+    let origin = Origin::kit("a");
+    let mut process = Ringfence::start(&site(&[&origin]));
+    let other = dir(&process, "other.toml");
+    std::fs::copy(process.file(), &other).expect("another file that names the same socket");
+    command(&["stop", "-c", &other]).failed_saying(&["ringfence.toml", "other.toml", "--control"]);
+    command(&["reload", "-c", &other]).failed_saying(&["not"]);
+    command(&["reload", "-c", &dir(&process, "ringfence.toml")]).succeeded();
+    command(&["stop", "-c", &dir(&process, "ringfence.toml")]).succeeded();
+    assert!(process.ends().success());
+}
+
+#[test]
+fn a_place_for_the_access_log_asks_for_one() {
+    let origin = Origin::kit("a");
+    let config = site(&[&origin]) + "\n[access_log]\nto = \"@dir@/access.log\"\n";
+    let ringfence = Ringfence::start(&config);
+    ringfence.get("/").expect(200);
+    let log = ringfence.dir().join("access.log");
+    eventually("a line", || {
+        std::fs::read_to_string(&log).is_ok_and(|text| text.contains("\"status\":200"))
+    });
 }

@@ -317,3 +317,24 @@ fn what_was_logged_before_the_end_is_written() {
     ringfence.ends();
     assert_eq!(lines(&ringfence.dir().join("access.log")).len(), 200);
 }
+
+#[test]
+fn a_refused_head_is_told_like_any_other_request() {
+    let origin = Origin::kit("a");
+    let config = site(&[&origin])
+        + "\n[timeouts]\nhead = \"300ms\"\n"
+        + &logging("json", "@dir@/access.log");
+    let ringfence = Ringfence::start(&config);
+    let mut client = ringfence.client();
+    client.says("GET / HTTP/1.1\r\nHos");
+    let answer = client.hears().expect(408);
+    let record = &records(&ringfence.dir().join("access.log"), 1)[0];
+    assert_eq!(record["request_id"].as_str(), answer.field("x-request-id"));
+    assert_eq!(record["bytes_out"], answer.body.len());
+    assert!(
+        record["duration_ms"]
+            .as_f64()
+            .is_some_and(|took| took >= 290.0),
+        "{record}"
+    );
+}

@@ -130,6 +130,16 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// Complains that a list under this place is missing or has nothing in it, unless something in it was complained
+    /// about already.
+    pub(super) fn empty(&self, key: &str, help: &str) {
+        self.missing(key, help);
+        if self.written(key) && !self.broken(key) {
+            self.key(key)
+                .say_of_key(Wrong::new(format!("`{key}` is empty")).help(help));
+        }
+    }
+
     /// Whether a key under this place is written, be it readable or not.
     pub(super) fn written(&self, key: &str) -> bool {
         self.report.is_full()

@@ -82,6 +82,13 @@ impl Template {
         })
     }
 
+    /// Whether a request without a host leaves a hole that nothing fills.
+    #[must_use]
+    pub fn needs_host(&self) -> bool {
+        let is_host = |piece: &Piece| matches!(piece, Piece::Hole(Hole::Host, _));
+        self.pieces.iter().any(is_host)
+    }
+
     /// The text as the file has it.
     #[must_use]
     pub fn as_str(&self) -> &str {

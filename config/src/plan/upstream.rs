@@ -65,7 +65,7 @@ pub struct Server {
     pub weight: u32,
     /// Whether it is used only while no other server can be.
     pub backup: bool,
-    /// Whether it gets no new requests, not even of clients that are stuck to it.
+    /// Whether it gets no requests but those of clients that a sticky cookie binds to it.
     pub drain: bool,
     /// Requests that it may have at once, from the whole process; `None` = no limit.
     pub max_connections: Option<u32>,

@@ -98,7 +98,13 @@ impl FromScalar for Share {
         let number: f64 = number
             .parse()
             .map_err(|_| expected(Self::WHAT, &quoted(text)))?;
-        Self::from_float(number / of)
+        match Self::from_float(number / of) {
+            Err(_) if of > 1.0 => Err(Wrong::new(format!(
+                "the share {} is not between 0% and 100%",
+                quoted(text)
+            ))),
+            share => share,
+        }
     }
 
     fn from_integer(number: i64) -> Result<Self, Wrong> {

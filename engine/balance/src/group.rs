@@ -145,6 +145,16 @@ impl Group {
         }
     }
 
+    /// Takes a place in the upstream's queue; false where it is full. To be given back with [`Group::leave_queue`].
+    pub fn enter_queue(&self) -> bool {
+        self.shared.queued.try_acquire(self.upstream.queue.size)
+    }
+
+    /// Gives a place in the queue back.
+    pub fn leave_queue(&self) {
+        self.shared.queued.release();
+    }
+
     /// Says that `worker` holds requests that wait for a place.
     ///
     /// To lose no wake-up: call this first, then pick and acquire once more, and only then sleep. When woken, do the

@@ -67,6 +67,8 @@ pub(crate) struct Shared {
     /// Places for ejected servers.
     pub(crate) ejected: Limit,
     pub(crate) waiters: Waiters,
+    /// Requests that wait for a server to have a place.
+    pub(crate) queued: Limit,
 }
 
 #[derive(Debug)]
@@ -83,6 +85,7 @@ impl Default for Shared {
             generation: CachePadded::new(AtomicU64::new(0)),
             ejected: Limit::new(),
             waiters: Waiters::new(),
+            queued: Limit::new(),
         }
     }
 }

@@ -30,6 +30,7 @@ pub use budget::RetryBudget;
 pub use group::Group;
 pub use hash::hash_key;
 pub use health::{Transition, TransitionCounts};
+pub use limit::Limit;
 pub use picker::{NoPick, Outcome, Picker, Want};
 pub use roster::{Resolved, Roster};
 pub use server::{Permit, Server, ServerId};

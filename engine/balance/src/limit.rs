@@ -1,23 +1,30 @@
-//! The cap on exchanges in flight on one server, counted over all workers.
+//! A cap on something, such as the exchanges in flight on one server, counted over all workers.
 
 use crate::sync::{AtomicU32, Ordering};
 
 /// A counting semaphore without waiting.
 #[derive(Debug)]
-pub(crate) struct Limit(AtomicU32);
+pub struct Limit(AtomicU32);
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Limit {
-    pub(crate) fn new() -> Self {
+    /// One of which nothing is taken.
+    pub fn new() -> Self {
         Self(AtomicU32::new(0))
     }
 
     /// Places taken now.
-    pub(crate) fn active(&self) -> u32 {
+    pub fn active(&self) -> u32 {
         self.0.load(Ordering::Relaxed)
     }
 
     /// Takes a place if fewer than `max` are taken.
-    pub(crate) fn try_acquire(&self, max: u32) -> bool {
+    pub fn try_acquire(&self, max: u32) -> bool {
         let mut active = self.active();
         while active < max {
             match self.0.compare_exchange_weak(
@@ -34,7 +41,10 @@ impl Limit {
     }
 
     /// Gives a place back.
-    pub(crate) fn release(&self) {
+    ///
+    /// # Panics
+    /// If none was taken.
+    pub fn release(&self) {
         let before = self.0.fetch_sub(1, Ordering::AcqRel);
         assert!(before > 0, "a place was released that was never taken");
     }

@@ -206,7 +206,8 @@ impl Picker {
     fn sticky(&self, want: &Want<'_>, now: Duration) -> Option<usize> {
         let ix = self.group.sticky.as_ref()?.find(want.sticky?)?;
         let server = &self.group.servers[ix];
-        (server.is_available(now) && !server.is_full() && !want.tried.contains(&ix)).then_some(ix)
+        // Draining ends only what is new: a client that is stuck to the server goes on there.
+        (server.is_fit(now) && !server.is_full() && !want.tried.contains(&ix)).then_some(ix)
     }
 
     fn choose(&mut self, key: u64, tried: &[usize], now: Duration) -> Option<usize> {

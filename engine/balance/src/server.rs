@@ -68,12 +68,13 @@ impl Server {
         self.rise_fall.is_none() || self.state.checks.is_up()
     }
 
-    /// Whether it takes no new requests, by the plan or by hand.
+    /// Whether it takes no new clients, by the plan or by hand; those that are stuck to it stay.
     pub fn is_draining(&self) -> bool {
         self.drain || self.state.is_draining()
     }
 
-    /// Starts or ends draining by hand: no new requests, sticky ones included. Survives a reload. True if it changed.
+    /// Starts or ends draining by hand: no requests but those of clients that are stuck to it. Survives a reload. True if it
+    /// changed.
     pub fn set_draining(&self, draining: bool) -> bool {
         self.state.set_draining(draining)
     }
@@ -86,7 +87,12 @@ impl Server {
 
     /// Whether pickers choose it in ordinary times: up, not ejected, not draining (a full one is available).
     pub fn is_available(&self, now: Duration) -> bool {
-        self.is_up() && !self.is_draining() && self.ejected_until(now).is_none()
+        self.is_fit(now) && !self.is_draining()
+    }
+
+    /// Whether it is well: up and not ejected.
+    pub(crate) fn is_fit(&self, now: Duration) -> bool {
+        self.is_up() && self.ejected_until(now).is_none()
     }
 
     /// When it last came back, from a failed check or an ejection; `None` if it was never away or is away at `now`.

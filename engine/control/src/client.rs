@@ -2,7 +2,11 @@
 
 use crate::exchange::{Answer, Ask, exchange};
 use ringfence_config::Endpoint;
-use std::{fmt, io, path::Path, time::Duration};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// The longest reply read: a rendered configuration error may be long, but not longer.
 const MAX_REPLY: usize = 1024 * 1024;
@@ -48,6 +52,19 @@ pub fn stop(socket: &Path) -> Result<String, ClientError> {
 /// If nobody answers.
 pub fn status(socket: &Path) -> Result<String, ClientError> {
     command(socket, "GET", "/status", Duration::from_secs(10))
+}
+
+/// The file that the process at `socket` serves; none where it was started without one. Blocks for ten seconds at most.
+///
+/// # Errors
+/// If nobody answers.
+pub fn file(socket: &Path) -> Result<Option<PathBuf>, ClientError> {
+    let state = match status(socket) {
+        Ok(state) | Err(ClientError::Refused(state)) => state,
+        Err(error) => return Err(error),
+    };
+    let state: serde_json::Value = serde_json::from_str(&state).unwrap_or_default();
+    Ok(state["file"].as_str().map(PathBuf::from))
 }
 
 fn command(

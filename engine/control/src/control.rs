@@ -11,6 +11,7 @@ use crate::{
 use ringfence_telemetry::Registry;
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::Duration,
@@ -30,6 +31,8 @@ pub struct Start {
     pub host: Arc<dyn Host>,
     /// The time since the process started, on the workers' clock.
     pub clock: fn() -> Duration,
+    /// The configuration file, where there is one; absolute.
+    pub file: Option<PathBuf>,
     /// The version of this build.
     pub version: &'static str,
 }
@@ -63,6 +66,7 @@ impl Control {
             start.registry,
             start.host,
             start.version,
+            start.file,
             start.clock,
             scene.clone(),
         ));

@@ -5,6 +5,7 @@ use ringfence_balance::{Resolved, Roster};
 use ringfence_config::Plan;
 use ringfence_telemetry::{LogQueue, Registry};
 use std::{
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) registry: Arc<Registry>,
     pub(crate) host: Arc<dyn Host>,
     pub(crate) version: &'static str,
+    /// The configuration file, where there is one.
+    pub(crate) file: Option<PathBuf>,
     /// The time since the process started, on the workers' clock.
     pub(crate) clock: fn() -> Duration,
     /// When the process started, since 1970.
@@ -39,6 +42,7 @@ impl Shared {
         registry: Arc<Registry>,
         host: Arc<dyn Host>,
         version: &'static str,
+        file: Option<PathBuf>,
         clock: fn() -> Duration,
         scene: Arc<Scene>,
     ) -> Self {
@@ -49,6 +53,7 @@ impl Shared {
             registry,
             host,
             version,
+            file,
             clock,
             started: since_1970.saturating_sub(clock()),
             scene: Mutex::new(scene),

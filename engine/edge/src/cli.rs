@@ -61,7 +61,8 @@ pub(crate) struct DemoArgs {
         long,
         value_name = "ADDR",
         env = "RINGFENCE_FROM",
-        default_value = "127.0.0.1:8080"
+        default_value = "127.0.0.1:8080",
+        value_parser = listen_address
     )]
     pub(crate) from: SocketAddr,
     /// How to pick a server
@@ -80,6 +81,7 @@ pub(crate) struct ProxyArgs {
         value_name = "ADDR",
         env = "RINGFENCE_FROM",
         value_delimiter = ',',
+        value_parser = listen_address,
         required = true
     )]
     pub(crate) from: Vec<SocketAddr>,
@@ -122,7 +124,7 @@ pub(crate) struct FileArgs {
 pub(crate) struct ConfigArgs {
     #[command(flatten)]
     pub(crate) file: FileArg,
-    /// Print the whole file as it takes effect: defaults, flags and environment made visible
+    /// Print the whole file as it takes effect: defaults, flags and environment made visible, secrets too
     #[arg(long)]
     pub(crate) effective: bool,
     #[command(flatten)]
@@ -241,6 +243,11 @@ where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(words).try_map(|word| word.parse())
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = "expected an address and a port, such as 127.0.0.1:8080, 0.0.0.0:80 or [::1]:8080";
+    text.parse().map_err(|_| wrong.to_owned())
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

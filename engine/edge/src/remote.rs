@@ -47,11 +47,6 @@ pub(crate) fn stop(args: &StopArgs) -> Result<(), Failure> {
     print("stopped\n")
 }
 
-fn unreachable(error: &ClientError) -> Failure {
-    Failure::new(error.to_string())
-        .hint("name its control socket with --control PATH, or its file with -c FILE")
-}
-
 fn socket(process: &ProcessArg) -> Result<PathBuf, Failure> {
     match &process.control {
         Some(OrOff::On(path)) => Ok(path.clone()),
@@ -60,6 +55,8 @@ fn socket(process: &ProcessArg) -> Result<PathBuf, Failure> {
     }
 }
 
+/// The control socket that a file names. Processes of several files may meet at the default one, so whoever is there has
+/// to serve this file.
 fn of_file(path: &Path) -> Result<PathBuf, Failure> {
     let plan = Source::file(path.to_owned(), Overrides::default())
         .load()
@@ -68,7 +65,31 @@ fn of_file(path: &Path) -> Result<PathBuf, Failure> {
                 "name another file with -c FILE, or the control socket itself with --control PATH",
             )
         })?;
-    plan.admin.control.ok_or_else(no_socket)
+    let socket = plan.admin.control.ok_or_else(no_socket)?;
+    let served = client::file(&socket).map_err(|error| unreachable(&error))?;
+    match served {
+        Some(served) if is_same_file(&served, path) => Ok(socket),
+        served => {
+            let served = served.map_or("no file".to_owned(), |file| file.display().to_string());
+            let (socket, path) = (socket.display(), path.display());
+            Err(Failure::new(format!(
+                "the process at {socket} serves {served}, not {path}"
+            ))
+            .hint("--control PATH means a process, whatever it serves"))
+        }
+    }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    real(one).is_some_and(|one| real(other) == Some(one))
+}
+
+fn unreachable(error: &ClientError) -> Failure {
+    Failure::new(error.to_string()).hint(
+        "name its file with -c FILE, or its control socket with --control PATH; \
+         one that was started before the file named this socket is still at the old one",
+    )
 }
 
 fn no_socket() -> Failure {

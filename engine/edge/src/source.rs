@@ -42,6 +42,14 @@ impl Source {
         }
     }
 
+    /// The file, by its absolute path; nothing for flags alone.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        match &self.origin {
+            Origin::File(path) => std::path::absolute(path).ok(),
+            Origin::Quick(_) => None,
+        }
+    }
+
     /// Reads and checks the whole configuration, as it is now.
     ///
     /// # Errors

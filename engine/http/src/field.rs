@@ -88,10 +88,18 @@ impl Fields {
 
     /// Value of the first field of any name, compared without regard to case.
     pub fn find<'b>(&self, buf: &'b [u8], name: &[u8]) -> Option<&'b [u8]> {
-        let field = self.list.iter().find(|field| {
+        self.find_all(buf, name).next()
+    }
+
+    /// Values of all fields with this name, which may be any, in order.
+    pub fn find_all<'b>(&self, buf: &'b [u8], name: &[u8]) -> impl Iterator<Item = &'b [u8]> {
+        let named = move |field: &&Field| {
             field.name.len as usize == name.len() && field.name.of(buf).eq_ignore_ascii_case(name)
-        })?;
-        Some(field.value.of(buf))
+        };
+        self.list
+            .iter()
+            .filter(named)
+            .map(move |field| field.value.of(buf))
     }
 
     /// True if a Connection field names this field, so that it must not be forwarded (RFC 9110

@@ -26,6 +26,15 @@ macro_rules! field_access {
                 self.fields.find(buf, name)
             }
 
+            /// Values of all fields of any name: see [`Fields::find_all`].
+            pub fn find_all<'b>(
+                &self,
+                buf: &'b [u8],
+                name: &[u8],
+            ) -> impl Iterator<Item = &'b [u8]> {
+                self.fields.find_all(buf, name)
+            }
+
             /// True if a Connection field names this field: see [`Fields::is_connection_named`].
             #[inline]
             pub fn is_connection_named(&self, buf: &[u8], field: &Field) -> bool {

@@ -99,7 +99,7 @@ fn listen(address: SocketAddr, backlog: u32, sharing: Sharing) -> Result<ListenS
 fn explain(errno: Errno, address: SocketAddr) -> io::Error {
     let error = io::Error::from(errno);
     let hint = match errno {
-        Errno::ADDRINUSE => "another process listens there",
+        Errno::ADDRINUSE => "something else listens there",
         Errno::ACCESS | Errno::PERM if address.port() < 1024 => {
             "ports below 1024 are privileged: run as root, grant CAP_NET_BIND_SERVICE, \
              or lower the sysctl net.ipv4.ip_unprivileged_port_start"

@@ -1,12 +1,13 @@
 //! The heads that we send on: what is copied, what is dropped, what is added.
 
-use ringfence_config::{HeaderEdits, SameSite, Sticky};
+use ringfence_config::{SameSite, Sticky};
 use ringfence_http::{Fields, Framing, HeadWriter, Name, Version};
 use ringfence_io::Lease;
 
 use crate::body::Coding;
-use crate::exchange::{Call, Exchange};
+use crate::exchange::{Call, Exchange, Tally};
 use crate::forwarding;
+use crate::own::{Own, takes_away};
 
 /// Writes the head of the request to the server (RFC 9110 section 7.6).
 pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
@@ -16,13 +17,11 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
     let mut writer = HeadWriter::new(out);
     let query = head.query.map(|query| query.of(bytes));
     writer.request_line(head.method_text.of(bytes), ex.forwarded_path(), query);
-    if !replaces(edits, b"host") {
-        let host = ex.lane().group.upstream.host.as_deref();
-        writer.field(
-            b"Host",
-            host.map_or(head.authority.of(bytes), str::as_bytes),
-        );
-    }
+    let host = ex.lane().group.upstream.host.as_deref();
+    writer.field(
+        b"Host",
+        host.map_or(head.authority.of(bytes), str::as_bytes),
+    );
     for field in &*head.fields {
         let name = field.name.of(bytes);
         let dropped = is_ours(ex, field.id)
@@ -33,9 +32,13 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
             writer.field(name, field.value.of(bytes));
         }
     }
-    forwarding::write(ex, &mut writer);
+    let mut own = Own {
+        writer: &mut writer,
+        edits: Some(edits),
+    };
+    forwarding::write(ex, &mut own);
+    own.end();
     write_framing(&mut writer, head.framing);
-    append(&mut writer, edits);
     writer.end();
 }
 
@@ -74,13 +77,18 @@ pub(crate) fn write_response(
             writer.field(name, field.value.of(bytes));
         }
     }
-    if !dated && !takes_away(edits, b"date") {
+    let mut own = Own {
+        writer: &mut writer,
+        edits: Some(edits),
+    };
+    if !dated {
         // RFC 9110 section 6.6.1.
-        writer.field(b"Date", ex.conn.worker.date().as_bytes());
+        own.field(b"Date", ex.conn.worker.date().as_bytes());
     }
     if let Some(via) = &ex.epoch.plan.forwarding.via {
-        forwarding::write_via(&mut writer, head.version, via);
+        forwarding::write_via(&mut own, head.version, via);
     }
+    write_own(ex, own);
     match (head.framing, coding) {
         (Framing::None, _) | (_, Coding::Plain) => {
             if let Framing::Length(length) = head.framing {
@@ -89,35 +97,30 @@ pub(crate) fn write_response(
         }
         (_, Coding::Chunked) => writer.chunked(),
     }
-    write_own(ex, &mut writer);
     write_persistence(ex, &mut writer, keep);
     writer.end();
 }
 
-/// What we add to any response on a route: the route's own fields, and those that show how the
-/// request was served.
-pub(crate) fn write_own(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
+/// What we add to any response on a route: the fields that show how the request was served, and
+/// the route's own.
+pub(crate) fn write_own(ex: &Exchange<'_>, mut own: Own<'_, '_>) {
     let expose = &ex.epoch.plan.expose;
     if expose.request_id {
-        writer.field(b"X-Request-ID", ex.request_id());
+        own.field(b"X-Request-ID", ex.request_id());
     }
     if let (true, Some(server)) = (expose.backend_server, ex.tally.server) {
-        writer.field(
-            b"X-Backend-Server",
-            ex.lane().group.servers[server].label.as_bytes(),
-        );
+        let label = &ex.lane().group.servers[server].label;
+        own.field(b"X-Backend-Server", label.as_bytes());
     }
     if expose.server_timing {
-        write_server_timing(ex, writer);
+        own.field(b"Server-Timing", &server_timing(&ex.tally));
     }
     if let Some(value) = &ex.facts.set_cookie
         && let Some(sticky) = ex.sticky()
     {
-        write_cookie(writer, sticky, value);
+        own.field(b"Set-Cookie", set_cookie(sticky, value).as_bytes());
     }
-    if ex.facts.route.is_some() {
-        append(writer, &ex.route().response_headers);
-    }
+    own.end();
 }
 
 /// Says whether the connection stays, where the version's default is the other way
@@ -159,9 +162,8 @@ fn write_framing(writer: &mut HeadWriter<'_>, framing: Framing) {
 }
 
 /// `Server-Timing` (W3C): the stations' times in milliseconds.
-fn write_server_timing(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
+fn server_timing(tally: &Tally) -> Vec<u8> {
     use std::io::Write as _;
-    let tally = &ex.tally;
     let mut text = Vec::with_capacity(96);
     let mut entry = |name: &str, took: std::time::Duration| {
         let comma = if text.is_empty() { "" } else { ", " };
@@ -178,11 +180,11 @@ fn write_server_timing(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
         }
     }
     entry("total", ringfence_io::now().saturating_sub(tally.began));
-    writer.field(b"Server-Timing", &text);
+    text
 }
 
 /// `Set-Cookie` of a sticky upstream (RFC 6265 section 4.1).
-fn write_cookie(writer: &mut HeadWriter<'_>, sticky: &Sticky, value: &str) {
+fn set_cookie(sticky: &Sticky, value: &str) -> String {
     let mut text = format!("{}={value}; Path={}", sticky.cookie, sticky.path);
     if let Some(domain) = &sticky.domain {
         text.push_str("; Domain=");
@@ -204,27 +206,5 @@ fn write_cookie(writer: &mut HeadWriter<'_>, sticky: &Sticky, value: &str) {
         SameSite::Lax => "; SameSite=Lax",
         SameSite::None => "; SameSite=None",
     });
-    writer.field(b"Set-Cookie", text.as_bytes());
-}
-
-fn takes_away(edits: &HeaderEdits, name: &[u8]) -> bool {
-    !edits.is_empty()
-        && (replaces(edits, name)
-            || edits
-                .remove
-                .iter()
-                .any(|gone| gone.as_bytes().eq_ignore_ascii_case(name)))
-}
-
-fn replaces(edits: &HeaderEdits, name: &[u8]) -> bool {
-    edits
-        .set
-        .iter()
-        .any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name))
-}
-
-fn append(writer: &mut HeadWriter<'_>, edits: &HeaderEdits) {
-    for (name, value) in edits.set.iter().chain(&edits.add) {
-        writer.field(name.as_bytes(), value.as_bytes());
-    }
+    text
 }

@@ -25,8 +25,8 @@ pub(crate) struct Epoch {
     /// For requests that no route took.
     pub(crate) unrouted: Arc<RouteStats>,
     pub(crate) head_limits: HeadLimits,
-    /// Client connections that this worker serves at once.
-    pub(crate) most_connections: usize,
+    /// Client connections that all workers together serve at once.
+    pub(crate) most_clients: u32,
     /// Bytes of receive buffers that this worker may have in use.
     pub(crate) most_held: usize,
     /// Idle connections that this worker keeps to a server, by upstream.
@@ -84,11 +84,7 @@ impl Epoch {
             routes,
             unrouted: house.registry.route(worker, UNROUTED),
             head_limits,
-            most_connections: share(
-                plan.workers.max_connections.min(house.most_clients),
-                workers,
-                worker,
-            ),
+            most_clients: plan.workers.max_connections.min(house.most_clients),
             most_held: usize::try_from(plan.limits.max_buffers).unwrap_or(usize::MAX)
                 / workers.max(1),
             pool_rooms: plan.upstreams.iter().map(room).collect(),

@@ -2,9 +2,10 @@
 
 use ringfence_config::Forwarding;
 use ringfence_http::forwarded::{Client, write_ip};
-use ringfence_http::{HeadWriter, Method, Name, Version};
+use ringfence_http::{Method, Name, Version};
 
 use crate::exchange::Exchange;
+use crate::own::Own;
 
 /// How clients speak to us.
 const SCHEME: &[u8] = b"http";
@@ -35,37 +36,39 @@ pub(crate) fn hops_left(ex: &Exchange<'_>) -> Option<u32> {
 }
 
 /// Writes the forwarding fields, the request id, `Max-Forwards` and our entry in `Via`.
-pub(crate) fn write(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>) {
+pub(crate) fn write(ex: &Exchange<'_>, own: &mut Own<'_, '_>) {
     let forwarding = &ex.epoch.plan.forwarding;
     if forwarding.forwarded || forwarding.x_forwarded {
-        write_client(ex, forwarding, writer);
+        write_client(ex, forwarding, own);
     }
     if forwarding.request_id {
-        writer.field(b"X-Request-ID", ex.request_id());
+        own.field(b"X-Request-ID", ex.request_id());
     }
     if let Some(left) = hops_left(ex) {
         let left = left.saturating_sub(1).to_string();
-        writer.field(b"Max-Forwards", left.as_bytes());
+        own.field(b"Max-Forwards", left.as_bytes());
     }
     if let Some(via) = &forwarding.via {
-        write_via(writer, ex.heads.request.version, via);
+        write_via(own, ex.heads.request.version, via);
     }
 }
 
 /// Appends our entry to `Via`, with the version that the message was received in (RFC 9110
 /// section 7.6.3). A line of its own behind the others is the same list.
-pub(crate) fn write_via(writer: &mut HeadWriter<'_>, received: Version, name: &str) {
-    writer.field_name(b"Via");
-    writer.value_part(if received == Version::Http10 {
-        b"1.0 "
-    } else {
-        b"1.1 "
+pub(crate) fn write_via(own: &mut Own<'_, '_>, received: Version, name: &str) {
+    own.with(b"via", |writer| {
+        writer.field_name(b"Via");
+        writer.value_part(if received == Version::Http10 {
+            b"1.0 "
+        } else {
+            b"1.1 "
+        });
+        writer.value_part(name.as_bytes());
+        writer.end_field();
     });
-    writer.value_part(name.as_bytes());
-    writer.end_field();
 }
 
-fn write_client(ex: &Exchange<'_>, forwarding: &Forwarding, writer: &mut HeadWriter<'_>) {
+fn write_client(ex: &Exchange<'_>, forwarding: &Forwarding, own: &mut Own<'_, '_>) {
     let (head, bytes) = (&ex.heads.request, &*ex.bytes);
     let host = head.authority.of(bytes);
     let client = Client {
@@ -75,24 +78,31 @@ fn write_client(ex: &Exchange<'_>, forwarding: &Forwarding, writer: &mut HeadWri
         trusted: ex.facts.trusted,
     };
     if forwarding.forwarded {
-        writer.field_name(b"Forwarded");
-        client.write_forwarded(writer.value_buf(), head.get_all(bytes, Name::Forwarded));
-        writer.end_field();
+        own.with(b"forwarded", |writer| {
+            writer.field_name(b"Forwarded");
+            client.write_forwarded(writer.value_buf(), head.get_all(bytes, Name::Forwarded));
+            writer.end_field();
+        });
     }
     if forwarding.x_forwarded {
-        writer.field_name(b"X-Forwarded-For");
-        client.write_x_forwarded_for(writer.value_buf(), head.get_all(bytes, Name::XForwardedFor));
-        writer.end_field();
-        writer.field(
+        own.with(b"x-forwarded-for", |writer| {
+            writer.field_name(b"X-Forwarded-For");
+            let before = head.get_all(bytes, Name::XForwardedFor);
+            client.write_x_forwarded_for(writer.value_buf(), before);
+            writer.end_field();
+        });
+        own.field(
             b"X-Forwarded-Proto",
             client.x_forwarded_proto(head.get(bytes, Name::XForwardedProto)),
         );
         let asked = client.x_forwarded_host(head.get(bytes, Name::XForwardedHost));
         if !asked.is_empty() {
-            writer.field(b"X-Forwarded-Host", asked);
+            own.field(b"X-Forwarded-Host", asked);
         }
-        writer.field_name(b"X-Real-IP");
-        write_ip(writer.value_buf(), ex.facts.client);
-        writer.end_field();
+        own.with(b"x-real-ip", |writer| {
+            writer.field_name(b"X-Real-IP");
+            write_ip(writer.value_buf(), ex.facts.client);
+            writer.end_field();
+        });
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use ringfence_balance::{Roster, ServerId};
+use ringfence_balance::{Limit, Roster, ServerId};
 use ringfence_config::Plan;
 use ringfence_io::{ListenSocket, Mailbox, Postbox};
 use ringfence_telemetry::{LogQueue, Registry};
@@ -37,6 +37,8 @@ pub struct House {
     pub logs: Vec<Arc<LogQueue>>,
     /// Most client connections that the limit on open descriptors leaves room for, whatever a plan says.
     pub most_clients: u32,
+    /// Client connections of all workers.
+    pub clients: Limit,
 }
 
 /// An instruction to one worker.

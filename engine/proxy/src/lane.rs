@@ -16,7 +16,6 @@ use ringfence_io::{now, timeout_at};
 use ringfence_telemetry::ServerStats;
 
 use crate::house::{House, Order};
-use crate::share::share;
 
 /// An upstream on this worker.
 pub(crate) struct Lane {
@@ -29,8 +28,6 @@ pub(crate) struct Lane {
     stats: Vec<Arc<ServerStats>>,
     /// Requests of this upstream that wait on this worker, also those from before a reload.
     waiting: Rc<RefCell<VecDeque<Rc<Waiter>>>>,
-    /// Requests that may wait on this worker.
-    most_waiting: usize,
 }
 
 /// A request that waits for a place.
@@ -66,7 +63,6 @@ impl Lane {
             budget: RefCell::new(RetryBudget::new(&group.upstream.retry_budget, workers)),
             stats,
             waiting: previous.map_or_else(Rc::default, |lane| lane.waiting.clone()),
-            most_waiting: share(group.upstream.queue.size, workers, worker),
             group,
             house,
             worker,
@@ -149,10 +145,9 @@ impl Lane {
     }
 
     async fn queue(self: &Rc<Self>, want: &Want<'_>, until: Duration) -> Result<Ticket, Reason> {
-        if self.waiting.borrow().len() >= self.most_waiting {
+        let Some(place) = Place::take(self) else {
             return Err(Reason::QueueFull);
-        }
-        let place = Place::take(self);
+        };
         loop {
             // The mark comes before the try: a place that comes free in between is not missed.
             self.group.wait(self.worker);
@@ -185,10 +180,14 @@ struct Place<'l> {
 }
 
 impl<'l> Place<'l> {
-    fn take(lane: &'l Rc<Lane>) -> Self {
+    /// A place at the end; nothing where all that the upstream has are taken, by whichever worker.
+    fn take(lane: &'l Rc<Lane>) -> Option<Self> {
+        if !lane.group.enter_queue() {
+            return None;
+        }
         let waiter = Rc::new(Waiter::default());
         lane.waiting.borrow_mut().push_back(waiter.clone());
-        Self { lane, waiter }
+        Some(Self { lane, waiter })
     }
 
     fn is_first(&self) -> bool {
@@ -213,6 +212,7 @@ impl<'l> Place<'l> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
+        self.lane.group.leave_queue();
         let mut waiting = self.lane.waiting.borrow_mut();
         if let Some(at) = waiting
             .iter()

@@ -27,6 +27,7 @@ mod forwarding;
 mod house;
 mod journal;
 mod lane;
+mod own;
 mod pace;
 pub mod pool;
 mod presence;

@@ -11,7 +11,7 @@ use crate::exchange::Next;
 use crate::seat::Seat;
 use crate::stations::{head, refuse};
 use crate::walk::walk;
-use crate::worker::Worker;
+use crate::worker::{Admission, Worker};
 
 /// Bytes that a lingering close reads and throws away at most.
 const LINGER_BYTES: u64 = 1 << 20;
@@ -20,7 +20,7 @@ const LINGER_BYTES: u64 = 1 << 20;
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
 /// Serves one client until it or we are done.
-pub(crate) async fn serve(worker: Rc<Worker>, stream: Stream) {
+pub(crate) async fn serve(worker: Rc<Worker>, _admission: Admission, stream: Stream) {
     let seat = Rc::new(Seat {
         stream: Rc::new(stream),
         idle: Cell::new(true),

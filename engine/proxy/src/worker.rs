@@ -155,10 +155,12 @@ impl Worker {
         self.drain_idle_at.get()
     }
 
-    /// True when this worker has its share of the client connections or of the memory.
-    pub(crate) fn is_full(&self) -> bool {
+    /// Lets a client in, unless there are as many as may be or this worker has its share of the memory.
+    pub(crate) fn admit(self: &Rc<Self>) -> Option<Admission> {
         let epoch = self.epoch.borrow();
-        self.seats.borrow().len() >= epoch.most_connections || held_bytes() >= epoch.most_held
+        let entered =
+            held_bytes() < epoch.most_held && self.house.clients.try_acquire(epoch.most_clients);
+        entered.then(|| Admission(self.clone()))
     }
 
     /// Most bytes that one receive of a body may ask for: less where memory is scarce.
@@ -167,7 +169,7 @@ impl Worker {
         if scarce { SMALL_PIECE } else { LARGE_PIECE }
     }
 
-    /// Counts a client connection for as long as the guard lives.
+    /// Knows a client connection for as long as the guard lives.
     pub(crate) fn seat(self: &Rc<Self>, seat: Rc<Seat>) -> Seated {
         let key = self.seats.borrow_mut().insert(seat);
         self.stats
@@ -239,7 +241,16 @@ impl Worker {
     }
 }
 
-/// A counted client connection.
+/// A client that was let in, and is counted for as long as this lives.
+pub(crate) struct Admission(Rc<Worker>);
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.house.clients.release();
+    }
+}
+
+/// A client connection that is known to its worker.
 pub(crate) struct Seated {
     worker: Rc<Worker>,
     key: usize,

@@ -1,6 +1,6 @@
 //! `[[listener]]`, `[timeouts]`, `[limits]` and `[forwarding]`.
 
-use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use crate::file::client as file;
 use crate::limits as most;
@@ -14,14 +14,12 @@ use crate::values::wrong::Wrong;
 pub(super) fn listeners(written: Option<Vec<file::Listener>>, root: &Place<'_>) -> Vec<Listener> {
     let written = written.unwrap_or_default();
     if written.is_empty() {
-        root.missing(
-            "listener",
-            "say where clients connect: `[[listener]]` and `address = \"127.0.0.1:8080\"`",
-        );
+        let help = "say where clients connect: `[[listener]]` and `address = \"127.0.0.1:8080\"`";
+        root.empty("listener", help);
     }
     let at = root.key("listener");
     at.at_most(written.len(), most::LISTENERS, "listeners");
-    let mut seen = BTreeMap::new();
+    let mut seen = Vec::new();
     let mut listeners = Vec::new();
     for (place, listener) in written.iter().enumerate() {
         let here = at.index(place);
@@ -29,20 +27,41 @@ pub(super) fn listeners(written: Option<Vec<file::Listener>>, root: &Place<'_>) 
             here.missing("address", "for example `address = \"127.0.0.1:8080\"`");
             continue;
         };
-        // Port 0 is another port each time.
-        match seen.get(&address).filter(|_| address.port() != 0) {
-            Some(first) => here.key("address").say_beside(
-                Wrong::new(format!("{address} is listened on twice")),
+        match seen.iter().find(|(_, other)| overlap(address, *other)) {
+            Some((first, other)) => here.key("address").say_beside(
+                overlapping(address, *other),
                 &at.index(*first).key("address"),
                 "first here",
             ),
             None => {
-                seen.insert(address, place);
+                seen.push((place, address));
                 listeners.push(Listener { address });
             }
         }
     }
     listeners
+}
+
+/// Whether one connection could be meant for both. Port 0 is another port each time; whether `[::]` takes IPv4 too is
+/// the system's setting.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0
+        && one.port() == other.port()
+        && one.is_ipv4() == other.is_ipv4()
+        && (any || one.ip() == other.ip())
+}
+
+fn overlapping(address: SocketAddr, other: SocketAddr) -> Wrong {
+    if address == other {
+        return Wrong::new(format!("{address} is listened on twice"));
+    }
+    let (all, one) = match address.ip().is_unspecified() {
+        true => (address, other),
+        false => (other, address),
+    };
+    Wrong::new(format!("{all} and {one} overlap"))
+        .help(format!("{all} takes the connections to {one} too"))
 }
 
 pub(super) fn timeouts(file: &file::Timeouts, at: &Place<'_>) -> ClientTimeouts {

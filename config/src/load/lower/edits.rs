@@ -78,6 +78,13 @@ fn editable(name: &str, side: Side, complain: impl Fn(Wrong)) -> Option<String> 
         );
         return None;
     }
+    if lower == "expect" && side == Side::Request {
+        complain(
+            Wrong::new("the header `expect` cannot be edited")
+                .help("a client that sent it waits for the answer before it sends its body"),
+        );
+        return None;
+    }
     Some(lower)
 }
 

@@ -21,18 +21,17 @@ pub(super) fn expose(file: &file::Expose) -> Expose {
 }
 
 pub(super) fn access_log(file: file::AccessLog, given: &Given<'_>, at: &Place<'_>) -> AccessLog {
+    let flags = given.overrides;
+    let to = flags.access_log_to.clone().or(value(&file.to));
+    // Whoever says where wants a log.
+    let usual = if to.is_some() {
+        LogFormat::Json
+    } else {
+        LogFormat::Off
+    };
     AccessLog {
-        format: given
-            .overrides
-            .access_log
-            .or(value(&file.format))
-            .unwrap_or(LogFormat::Off),
-        to: given
-            .overrides
-            .access_log_to
-            .clone()
-            .or(value(&file.to))
-            .unwrap_or(LogTarget::Stdout),
+        format: flags.access_log.or(value(&file.format)).unwrap_or(usual),
+        to: to.unwrap_or(LogTarget::Stdout),
         queue: at
             .key("queue")
             .bounded(value(&file.queue), &limits::LOG_QUEUE) as usize,

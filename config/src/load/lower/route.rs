@@ -29,10 +29,8 @@ pub(super) fn all(
     let written = written.unwrap_or_default();
     if written.is_empty() {
         let name = upstreams.first().map_or("app", |upstream| &upstream.name);
-        root.missing(
-            "route",
-            &format!("say where requests go: `[[route]]` and `upstream = \"{name}\"`"),
-        );
+        let help = format!("say where requests go: `[[route]]` and `upstream = \"{name}\"`");
+        root.empty("route", &help);
     }
     let at = root.key("route");
     at.at_most(written.len(), limits::ROUTES, "routes");

@@ -92,6 +92,7 @@ fn servers(written: Option<Servers>, balance: Balance, at: &Place<'_>) -> Vec<Se
         }
         servers.push(server);
     }
+    check_labels(&servers, &all);
     if at.broken("servers") {
         return servers;
     }
@@ -107,6 +108,30 @@ fn servers(written: Option<Servers>, balance: Balance, at: &Place<'_>) -> Vec<Se
         );
     }
     servers
+}
+
+/// Logs and metrics tell servers apart by their labels.
+fn check_labels(servers: &[Server], all: &Place<'_>) {
+    let shown = |server: &Server| {
+        server
+            .label
+            .clone()
+            .unwrap_or_else(|| server.address.to_string())
+    };
+    let mut seen = BTreeMap::new();
+    for (place, server) in servers.iter().enumerate() {
+        let label = shown(server);
+        let Some(first) = seen.insert(label.clone(), place) else {
+            continue;
+        };
+        // Two equal addresses have been complained about.
+        if server.label.is_none() && servers[first].label.is_none() {
+            continue;
+        }
+        let wrong = Wrong::new(format!("two servers go by the name {label}"));
+        all.index(place)
+            .say_beside(wrong, &all.index(first), "first here");
+    }
 }
 
 fn server(

@@ -44,6 +44,7 @@ pub(super) async fn summary(State(shared): State<Arc<Shared>>) -> (StatusCode, J
     let summary = Summary {
         status,
         version: shared.version,
+        file: shared.file.as_ref().map(|file| file.display().to_string()),
         uptime_seconds: now.as_secs(),
         workers: Workers {
             total: workers.total,
@@ -63,6 +64,8 @@ pub(super) struct Summary {
     /// "up", "degraded" (an upstream is not whole), "down", "starting" or "draining".
     status: &'static str,
     version: &'static str,
+    /// The configuration file, where there is one.
+    file: Option<String>,
     uptime_seconds: u64,
     workers: Workers,
     upstreams: Vec<UpstreamHealth>,

@@ -88,6 +88,7 @@ impl Stage {
             host: process.clone(),
             clock,
             version: "1.2.3",
+            file: Some("/etc/test.toml".into()),
         })?);
         let _ = process.scene.set(scene);
         Ok(Self {
@@ -187,6 +188,10 @@ fn health_follows_workers_and_servers() {
         serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(body["status"], "up");
     assert_eq!(body["version"], "1.2.3");
+    assert_eq!(
+        client::file(&stage.socket()).unwrap().unwrap(),
+        Path::new("/etc/test.toml")
+    );
     assert_eq!(body["workers"]["accepting"], 2);
     assert_eq!(body["upstreams"][0]["servers"][0]["server"], address);
     assert_eq!(body["upstreams"][0]["servers"][0]["state"], "up");

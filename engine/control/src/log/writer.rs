@@ -259,7 +259,6 @@ impl Writer {
     fn finish(&mut self) {
         let limit = Instant::now() + LAST_WORDS;
         loop {
-            self.retry_at = None;
             self.fill();
             if self.batch.is_empty() {
                 return;

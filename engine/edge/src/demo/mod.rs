@@ -80,7 +80,7 @@ impl Demo {
 Three servers are behind http://{address}. Try, in another terminal:
 
   curl http://{address}/
-  while sleep 0.2; do curl -s http://{address}/; done   # they answer in turn; let it run
+  while sleep 0.2; do curl -s http://{address}/; done   # they share the requests; let it run
   curl -X POST http://{second}/kill   # server 2 dies, and is back in {away} s; no request fails
   curl -i http://{address}/json
 "

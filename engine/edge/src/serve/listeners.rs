@@ -56,6 +56,22 @@ pub(crate) fn bind_all(
         .collect()
 }
 
+/// Says why a reload could not bind; a port that the reload is about to free is held by this very process.
+pub(crate) fn blame(error: &io::Error, added: &[SocketAddr], gone: &[Bound]) -> String {
+    let ours = gone.iter().find(|bound| {
+        added
+            .iter()
+            .any(|address| address.port() == bound.real.port())
+    });
+    match ours {
+        Some(bound) if error.kind() == io::ErrorKind::AddrInUse => format!(
+            "{error}; this process listens on {} until the reload: take that listener out in a reload of its own first",
+            bound.real
+        ),
+        _ => error.to_string(),
+    }
+}
+
 /// Deals sockets out by worker: one hand for each, in the order of the listeners.
 pub(crate) fn deal(sockets: Vec<Sockets>, workers: usize) -> Vec<Vec<ListenSocket>> {
     let mut hands: Vec<Vec<ListenSocket>> = (0..workers).map(|_| Vec::new()).collect();

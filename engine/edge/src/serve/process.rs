@@ -61,7 +61,7 @@ impl Process {
     /// Where it serves.
     pub(crate) fn started(&self) -> Started {
         Started {
-            address: self.bound[0].real,
+            address: self.bound.first().expect("a plan has a listener").real,
             admin: self.control.admin_address(),
         }
     }
@@ -108,7 +108,7 @@ impl Process {
             .collect();
         let (added, gone) = listeners::difference(&self.bound, &want);
         let sockets = listeners::bind_all(&added, self.house.posts.len(), plan.workers.backlog)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| listeners::blame(&error, &added, &gone))?;
         let resolved = self
             .inbox
             .resolve(&plan, &self.resolved)

@@ -1,8 +1,9 @@
 //! Everything between the command line and the banner.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use ringfence_balance::{Resolved, Roster, StickySecret};
+use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{DriverChoice, Plan, Workers};
 use ringfence_control::{Control, Scene, Start, StartError, tell};
 use ringfence_io::{RunOptions, probe_io_uring, raise_nofile_limit};
@@ -55,13 +56,14 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         posts,
         logs,
         most_clients: most_clients(&nofile, cpus.len(), bound.len()),
+        clients: Limit::new(),
     });
     let secret = draw_secret()?;
     let resolved = inbox.resolve(&plan, &Resolved::default())?;
     let scene = first_scene(plan, resolved, secret, &house);
     let adoption = Adoption::new(scene.plan.clone(), scene.roster.clone(), None);
     let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
-    let control = start_control(&scene, &registry, &host)?;
+    let control = start_control(&scene, &registry, &host, source.path())?;
 
     let hands = listeners::deal(sockets, cpus.len());
     for (index, ((orders, listeners), cpu)) in orders.into_iter().zip(hands).zip(cpus).enumerate() {
@@ -170,6 +172,7 @@ fn start_control(
     scene: &Scene,
     registry: &Arc<Registry>,
     host: &Arc<Switchboard>,
+    file: Option<PathBuf>,
 ) -> Result<Control, Failure> {
     let start = Start {
         scene: scene.clone(),
@@ -177,6 +180,7 @@ fn start_control(
         host: host.clone(),
         clock: ringfence_io::now,
         version: env!("CARGO_PKG_VERSION"),
+        file,
     };
     Control::start(start).map_err(|error| {
         let failure = Failure::new(error.to_string());

@@ -1,4 +1,4 @@
-//! Accept: takes connections from a listener, within the worker's share of the limit.
+//! Accept: takes connections from a listener, within the limits.
 
 use std::rc::Rc;
 
@@ -11,11 +11,10 @@ use crate::worker::Worker;
 pub(crate) async fn run(worker: Rc<Worker>, listener: Rc<Listener>) {
     while let Some(stream) = listener.accept().await {
         worker.stats.connections_accepted.inc();
-        if worker.is_full() {
+        match worker.admit() {
+            Some(admission) => spawn(serve(worker.clone(), admission, stream)),
             // Dropping it closes it: the client learns at once, and may try another address.
-            worker.stats.connections_shed.inc();
-            continue;
+            None => worker.stats.connections_shed.inc(),
         }
-        spawn(serve(worker.clone(), stream));
     }
 }

@@ -1,7 +1,7 @@
 //! Refuse: the side door, where every response that we invent ourselves is made.
 
 use bytes::Bytes;
-use ringfence_config::{Action, Params, Template, TemplateParts};
+use ringfence_config::{Action, HeaderEdits, Params, Template, TemplateParts};
 use ringfence_http::status::reason_phrase;
 use ringfence_http::{HeadWriter, Method, Reason};
 use ringfence_io::{Outgoing, Payload, Scratch};
@@ -10,6 +10,7 @@ use crate::conn::Conn;
 use crate::edits;
 use crate::exchange::{Exchange, Next, Refusal, Station};
 use crate::journal;
+use crate::own::Own;
 use crate::stations::head::Malformed;
 
 /// What a client that was turned away for want of room is told to wait, in seconds.
@@ -35,10 +36,13 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
     let received = ex.is_fully_received();
     let keep = received && ex.heads.request.keep_alive && !ex.conn.worker.is_draining();
     let mut head = Scratch::take();
-    response.write_head(&mut head, ex.conn.worker.date().as_bytes(), |writer| {
-        edits::write_own(ex, writer);
-        edits::write_persistence(ex, writer, keep);
-    });
+    let mut writer = HeadWriter::new(&mut head);
+    let edits = ex.facts.route.map(|_| &ex.route().response_headers);
+    let own = response.begin_head(&mut writer, edits, ex.conn.worker.date().as_bytes());
+    edits::write_own(ex, own);
+    response.end_head(&mut writer);
+    edits::write_persistence(ex, &mut writer, keep);
+    writer.end();
     let body = if ex.heads.request.method == Method::Head {
         Bytes::new()
     } else {
@@ -75,12 +79,14 @@ pub(crate) async fn malformed(conn: &mut Conn, malformed: Malformed) -> Next {
     let bytes_out = response.body.len() as u64;
     let id = conn.worker.make_id();
     let mut head = Scratch::take();
-    response.write_head(&mut head, conn.worker.date().as_bytes(), |writer| {
-        if epoch.plan.expose.request_id {
-            writer.field(b"X-Request-ID", &id);
-        }
-        writer.connection_close();
-    });
+    let mut writer = HeadWriter::new(&mut head);
+    let mut own = response.begin_head(&mut writer, None, conn.worker.date().as_bytes());
+    if epoch.plan.expose.request_id {
+        own.field(b"X-Request-ID", &id);
+    }
+    response.end_head(&mut writer);
+    writer.connection_close();
+    writer.end();
     conn.stream.set_send_limit(Some(epoch.plan.timeouts.send));
     let sent = conn
         .stream
@@ -145,18 +151,27 @@ impl Invented {
         }
     }
 
-    fn write_head(&self, out: &mut Vec<u8>, date: &[u8], finish: impl FnOnce(&mut HeadWriter<'_>)) {
-        let mut writer = HeadWriter::new(out);
+    /// Writes the status line and the fields that belong to the response.
+    fn begin_head<'o, 'w>(
+        &self,
+        writer: &'o mut HeadWriter<'w>,
+        edits: Option<&'o HeaderEdits>,
+        date: &[u8],
+    ) -> Own<'o, 'w> {
         writer.status_line(self.status);
-        writer.field(b"date", date);
+        let mut own = Own { writer, edits };
+        own.field(b"date", date);
         for (name, value) in &self.fields {
-            writer.field(name, value);
+            own.field(name, value);
         }
+        own
+    }
+
+    /// Writes what frames the body.
+    fn end_head(&self, writer: &mut HeadWriter<'_>) {
         if self.status != 204 && self.status != 304 {
             writer.content_length(self.body.len() as u64);
         }
-        finish(&mut writer);
-        writer.end();
     }
 }
 

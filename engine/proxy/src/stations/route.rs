@@ -25,12 +25,15 @@ pub(crate) fn choose(ex: &mut Exchange<'_>) -> Station {
         .request
         .map(|limit| ex.tally.began + limit);
     ex.facts.rewritten_path = rewritten(ex);
-    if !matches!(ex.route().action, Action::Upstream(_)) {
-        return Station::Refuse(Refusal::Ordered);
+    if let Err(fault) = ask::take_prefix(ex) {
+        return ex.refuse(fault.reason);
     }
-    match ask::take_prefix(ex) {
-        Ok(()) => Station::Dial,
-        Err(fault) => ex.refuse(fault.reason),
+    match &ex.route().action {
+        Action::Upstream(_) => Station::Dial,
+        Action::Redirect { to, .. } if to.needs_host() && ex.heads.request.authority.len == 0 => {
+            ex.refuse(Reason::MissingHost)
+        }
+        Action::Redirect { .. } | Action::Respond { .. } => Station::Refuse(Refusal::Ordered),
     }
 }
 
@@ -45,7 +48,10 @@ fn find(ex: &Exchange<'_>) -> Result<Found, Miss> {
         host: head.authority.of(&ex.bytes),
         path,
         method: head.method_text.of(&ex.bytes),
-        header: &|name| head.find(&ex.bytes, name.as_bytes()),
+        header: &|name, holds| {
+            head.find_all(&ex.bytes, name.as_bytes())
+                .any(|value| holds(value))
+        },
     };
     ex.epoch.plan.router.find(&query)
 }
