@@ -150,6 +150,8 @@ fn repeat(address: SocketAddr, shape: &Shape, stop: &AtomicBool, report: &Mutex<
 enum Failed {
     /// Nobody listens.
     Refused,
+    /// The connection came to nothing in another way.
+    Unconnected(io::Error),
     /// The connection ended before the first byte of an answer.
     Unanswered(Wrong),
     /// Anything else.
@@ -161,7 +163,7 @@ fn once(address: SocketAddr, shape: &Shape, kept: &mut Option<Client>) -> Result
         Some(client) => client,
         None => Client::try_connect(address).map_err(|error| match error.kind() {
             io::ErrorKind::ConnectionRefused => Failed::Refused,
-            _ => Failed::Otherwise(Wrong::Io(error)),
+            _ => Failed::Unconnected(error),
         })?,
     };
     let before = client.received();
@@ -193,6 +195,7 @@ fn describe(outcome: Result<Response, Failed>) -> String {
             response.text()
         ),
         Err(Failed::Refused) => "connection refused".into(),
+        Err(Failed::Unconnected(error)) => format!("no connection: {error}"),
         Err(Failed::Unanswered(wrong)) => format!("no answer: {wrong}"),
         Err(Failed::Otherwise(wrong)) => wrong.to_string(),
     }

@@ -41,12 +41,16 @@ pub fn venv(program: &str) -> PathBuf {
     path
 }
 
-/// Where the shared conformance tools are, when they are: `RINGFENCE_CONFORMANCE`, or beside the
-/// checkout.
+/// Where the shared conformance tools are, when they are: `RINGFENCE_CONFORMANCE`, which must then
+/// be true, or beside the checkout.
+#[track_caller]
 pub fn conformance() -> Option<PathBuf> {
-    let given = std::env::var_os("RINGFENCE_CONFORMANCE").map(PathBuf::from);
-    let dir = given.unwrap_or_else(|| root().join("../shared/conformance"));
-    dir.is_dir().then_some(dir)
+    if let Some(given) = std::env::var_os("RINGFENCE_CONFORMANCE").map(PathBuf::from) {
+        assert!(given.is_dir(), "{} is no directory", given.display());
+        return Some(given);
+    }
+    let beside = root().join("../shared/conformance");
+    beside.is_dir().then_some(beside)
 }
 
 /// Runs a command that must end within `limit`; returns its output.

@@ -269,13 +269,10 @@ fn nothing_is_lost_and_nothing_leaks() {
     std::thread::sleep(Duration::from_millis(300));
     run.ringfence.signal(Signal::TERM);
     assert!(run.ringfence.ends().success());
-    let unanswered = |line: &&String| !line.contains("reset");
-    let lost: Vec<String> = last
-        .stop()
-        .failures
-        .iter()
-        .filter(unanswered)
-        .cloned()
-        .collect();
+    // A connection that was made just as the listener closed is the kernel's to reset; an answer that had begun is not.
+    let begun =
+        |line: &String| !line.starts_with("no connection") && !line.starts_with("no answer");
+    let mut lost = last.stop().failures;
+    lost.retain(begun);
     assert_eq!(lost, Vec::<String>::new(), "lost in the drain");
 }
