@@ -48,10 +48,7 @@ fn find(ex: &Exchange<'_>) -> Result<Found, Miss> {
         host: head.authority.of(&ex.bytes),
         path,
         method: head.method_text.of(&ex.bytes),
-        header: &|name, holds| {
-            head.find_all(&ex.bytes, name.as_bytes())
-                .any(|value| holds(value))
-        },
+        header: &|name, holds| head.find_all(&ex.bytes, name.as_bytes()).any(holds),
     };
     ex.epoch.plan.router.find(&query)
 }
