@@ -39,7 +39,7 @@ fn take_and_put(c: &mut Criterion) {
     let on_a_core = run(&RunOptions::default(), async {
         {
             let (held, _far) = links(32);
-            let mut pool = Pool::default();
+            let mut pool = Pool::new(1024);
             let berth = Berth {
                 server: ServerId(1),
                 spill: None,
@@ -57,13 +57,13 @@ fn take_and_put(c: &mut Criterion) {
             assert_eq!(pool.idle(), 32);
         }
         let (mut held, _far) = links(1);
-        let spill = Arc::new(Spill::default());
+        let spill = Arc::new(Spill::new(256));
         let berth = Berth {
             server: ServerId(1),
             spill: Some(&spill),
             policy: &POLICY,
         };
-        let mut full = Pool::default();
+        let mut full = Pool::new(1024);
         let (plug, _plug_far) = links(1);
         plug.into_iter().for_each(|link| {
             full.put(
@@ -76,7 +76,7 @@ fn take_and_put(c: &mut Criterion) {
                 now(),
             )
         });
-        let mut empty = Pool::default();
+        let mut empty = Pool::new(1024);
         c.bench_function("pool/spill", |b| {
             b.iter(|| {
                 full.put(held.pop().expect("one is in hand"), &berth, 1, now());

@@ -1,7 +1,7 @@
 //! Routes: by host, path, method and header; redirects, fixed responses, rewrites, header edits; and
 //! the promise that what is routed is what is forwarded.
 
-use ringfence_tests::{Origin, Response, Ringfence, upstream_table};
+use ringfence_tests::{Origin, Response, Ringfence, Visit, upstream_table};
 
 const LISTENER: &str = "[[listener]]\naddress = \"127.0.0.1:0\"\n";
 
@@ -326,6 +326,38 @@ fn edits_have_the_last_word_also_over_our_own_fields() {
     ] {
         assert!(request.all(name).is_empty(), "{name}");
     }
+}
+
+/// Answers with an interim response, and with trailers.
+fn at_length(visit: &mut Visit) -> std::io::Result<()> {
+    visit.request()?;
+    visit.send("HTTP/1.1 103 Early Hints\r\nX-Internal: 1\r\nLink: </a>\r\n\r\n")?;
+    visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Internal: 2\r\n\r\n")?;
+    visit.send("2\r\nok\r\n0\r\nX-Internal: 3\r\nX-Sum: 4\r\n\r\n")
+}
+
+#[test]
+fn what_is_removed_comes_back_neither_early_nor_late() {
+    let origin = Origin::serving("a", at_length);
+    let ringfence = Ringfence::start(&ringfence_tests::site_with(
+        &[&origin],
+        "request_headers = { set = { x-role = \"guest\" }, remove = [\"x-user\"] }\n\
+         response_headers = { remove = [\"x-internal\"] }",
+        "",
+    ));
+    let mut client = ringfence.client();
+    client.says(
+        "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nX-User: a\r\n\r\n\
+         0\r\nX-User: root\r\nX-Role: root\r\nX-Sum: 1\r\n\r\n",
+    );
+    let heard = client.hears_through("X-Sum: 4");
+    assert!(
+        heard.contains("Link: </a>") && !heard.to_lowercase().contains("x-internal"),
+        "{heard}"
+    );
+    let request = origin.only_request();
+    assert_eq!(request.all("x-role"), ["guest"]);
+    assert_eq!(request.trailers, [("X-Sum".to_string(), "1".to_string())]);
 }
 
 #[test]

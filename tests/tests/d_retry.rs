@@ -570,3 +570,45 @@ fn an_idle_connection_that_closes_under_a_post_says_nothing_of_the_server() {
     }
     assert!(ringfence.metrics().sum("ringfence_redials_total", &[]) > before);
 }
+
+/// Takes a whole request and ends the connection without an answer: it may have been carried out.
+fn silent_after_request(visit: &mut Visit) -> std::io::Result<()> {
+    visit.request()?;
+    Ok(())
+}
+
+#[test]
+fn a_body_that_turns_out_empty_was_sent() {
+    let origins = ["a", "b"].map(|name| Origin::serving(name, silent_after_request));
+    let ringfence = start(&origins[0], &origins[1], "");
+    for _ in 0..4 {
+        let mut client = ringfence.client();
+        client.says("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+        std::thread::sleep(Duration::from_millis(100));
+        client.says("0\r\n\r\n").hears().expect(502);
+    }
+    let served = origins.iter().map(Origin::served).sum::<usize>();
+    assert_eq!(served, 4, "each was sent to one server");
+}
+
+#[test]
+fn a_client_that_uses_up_the_time_blames_no_server() {
+    let origin = Origin::kit("a");
+    let other = Origin::kit("b");
+    let ringfence = Ringfence::start(&site_with(
+        &[&origin, &other],
+        "timeouts = { request = \"500ms\" }",
+        "check = \"off\"\nejection = { consecutive_failures = 1 }",
+    ));
+    for _ in 0..3 {
+        let mut client = ringfence.client();
+        client.says("POST /sleep/300 HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nx");
+        std::thread::sleep(Duration::from_millis(400));
+        client.says("y").hears().expect(504);
+    }
+    let failures = |r: &Ringfence| r.metrics().sum("ringfence_server_failures_total", &[]);
+    assert_eq!(failures(&ringfence), 0.0);
+    // A server that has most of the time is to blame.
+    ringfence.get("/sleep/2000").expect(504);
+    assert_eq!(failures(&ringfence), 1.0);
+}

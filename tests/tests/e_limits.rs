@@ -353,3 +353,28 @@ fn without_memory_new_clients_are_shed_and_those_who_are_in_are_served() {
         })
     });
 }
+
+#[test]
+fn idle_connections_to_many_servers_leave_descriptors() {
+    let origins: Vec<Origin> = (0..10).map(|n| Origin::kit(&n.to_string())).collect();
+    let mut config = "[[listener]]\naddress = \"127.0.0.1:0\"\n".to_string();
+    for number in 0..origins.len() {
+        config += &format!("[[route]]\npath = \"/{number}/*\"\nupstream = \"u{number}\"\n");
+    }
+    for (number, origin) in origins.iter().enumerate() {
+        config += &upstream_table(&format!("u{number}"), &[origin], "");
+    }
+    let ringfence = Launch::config(&config).with_descriptors(160).start();
+    let mut clients: Vec<Client> = (0..24).map(|_| ringfence.client()).collect();
+    for round in 0..3 {
+        for number in 0..origins.len() {
+            for client in &mut clients {
+                client.says(format!("GET /{number}/{round} HTTP/1.1\r\nHost: h\r\n\r\n"));
+            }
+            for client in &mut clients {
+                client.hears().expect(200);
+            }
+        }
+    }
+    ringfence.admin_get("/health/live").expect(200);
+}

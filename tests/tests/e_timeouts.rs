@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use ringfence_tests::origin::ClosedDoor;
-use ringfence_tests::{Client, Origin, Ringfence, eventually, misbehave, site, site_with};
+use ringfence_tests::{Client, Origin, Ringfence, Visit, eventually, misbehave, site, site_with};
 
 const CALM: &str = "check = \"off\"\nejection = false\nretry = false\n";
 
@@ -369,4 +369,31 @@ fn the_whole_request_also_for_a_slow_reader() {
         .metrics()
         .sum("ringfence_server_failures_total", &[]);
     assert_eq!(failures, 0.0, "it is not the server's fault");
+}
+
+/// Answers as soon as it has the head, and ends its answer when it has the body.
+fn early_head(visit: &mut Visit) -> std::io::Result<()> {
+    if let Some(mut request) = visit.head()? {
+        visit.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n")?;
+        visit.body(&mut request)?;
+        visit.send("3\r\ntwo\r\n0\r\n\r\n")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn between_bytes_does_not_count_the_upload() {
+    let origin = Origin::serving("a", early_head);
+    let ringfence = start(&origin, "timeouts = { between_bytes = \"300ms\" }", "");
+    let mut client = ringfence.client();
+    client.says("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\n");
+    for byte in ["b", "o", "d", "y"] {
+        std::thread::sleep(Duration::from_millis(400));
+        client.says(byte);
+    }
+    assert_eq!(client.hears().expect(200).text(), "onetwo");
+    let failures = ringfence
+        .metrics()
+        .sum("ringfence_server_failures_total", &[]);
+    assert_eq!(failures, 0.0);
 }

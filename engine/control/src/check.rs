@@ -23,10 +23,6 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Checks under way at once. At 1,000 servers that all hang for their time-out of a second, each still has its turn
-/// every two seconds.
-const MAX_AT_ONCE: usize = 512;
-
 /// The active checks of the roster in force.
 pub(crate) struct Checks {
     running: HashMap<ServerId, (Watched, Task)>,
@@ -60,11 +56,13 @@ impl Watched {
 }
 
 impl Checks {
-    pub(crate) fn new(stats: Arc<ControlStats>, clock: fn() -> Duration) -> Self {
+    /// None yet; `most` will be under way at once. (With 512, each of 1,000 servers that all hang for their time-out of
+    /// a second still has its turn every two seconds.)
+    pub(crate) fn new(stats: Arc<ControlStats>, clock: fn() -> Duration, most: usize) -> Self {
         Self {
             running: HashMap::new(),
             shared: Arc::new(Common {
-                places: Semaphore::new(MAX_AT_ONCE),
+                places: Semaphore::new(most),
                 stats,
                 clock,
                 is_short: AtomicBool::new(false),

@@ -1,9 +1,12 @@
 //! How the command line speaks to a running process, through its control socket.
 
-use crate::exchange::{Answer, Ask, exchange};
+use crate::{
+    exchange::{Answer, Ask, exchange},
+    trouble::Trouble,
+};
 use ringfence_config::Endpoint;
 use std::{
-    fmt, io,
+    fmt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +17,9 @@ const MAX_REPLY: usize = 1024 * 1024;
 /// Why a command had no success.
 #[derive(Debug)]
 pub enum ClientError {
-    /// Nobody answers on the socket, or not in time.
+    /// There is nobody: no socket, or one that nobody listens on.
+    Gone(String),
+    /// There may be somebody, who does not answer in time.
     Unreachable(String),
     /// The process said no; its words.
     Refused(String),
@@ -23,7 +28,7 @@ pub enum ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreachable(why) | Self::Refused(why) => f.write_str(why),
+            Self::Gone(why) | Self::Unreachable(why) | Self::Refused(why) => f.write_str(why),
         }
     }
 }
@@ -73,13 +78,16 @@ fn command(
     path: &str,
     limit: Duration,
 ) -> Result<String, ClientError> {
-    let unreachable = |why: &str| {
-        ClientError::Unreachable(format!(
-            "no running process answers on {}: {why}",
+    let answer = ask(socket, method, path, limit).map_err(|trouble| {
+        let text = format!(
+            "no running process answers on {}: {trouble}",
             socket.display()
-        ))
-    };
-    let answer = ask(socket, method, path, limit).map_err(|why| unreachable(&why))?;
+        );
+        match trouble.is_absence {
+            true => ClientError::Gone(text),
+            false => ClientError::Unreachable(text),
+        }
+    })?;
     let text = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
     match answer.status {
         200..=299 => Ok(text),
@@ -87,11 +95,10 @@ fn command(
     }
 }
 
-fn ask(socket: &Path, method: &str, path: &str, limit: Duration) -> Result<Answer, String> {
+fn ask(socket: &Path, method: &str, path: &str, limit: Duration) -> Result<Answer, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .map_err(|error: io::Error| error.to_string())?;
+        .build()?;
     let endpoint = Endpoint::Unix(socket.to_owned());
     let ask = Ask {
         endpoint: &endpoint,
@@ -102,8 +109,11 @@ fn ask(socket: &Path, method: &str, path: &str, limit: Duration) -> Result<Answe
     };
     runtime.block_on(async {
         match tokio::time::timeout(limit, exchange(&ask)).await {
-            Ok(outcome) => outcome.map_err(|trouble| trouble.to_string()),
-            Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let limit = limit.as_secs();
+                Err(Trouble::theirs(format!("no answer within {limit} s")))
+            }
         }
     })
 }

@@ -6,7 +6,7 @@ use crate::{
     log::{LogWriter, Sink, Source},
     opening::{Bound, open},
     plane::{Order, run},
-    scene::{Scene, Shared},
+    scene::{Crowd, Scene, Shared},
 };
 use ringfence_telemetry::Registry;
 use std::{
@@ -33,6 +33,8 @@ pub struct Start {
     pub clock: fn() -> Duration,
     /// The configuration file, where there is one; absolute.
     pub file: Option<PathBuf>,
+    /// How much it may have open at once.
+    pub crowd: Crowd,
     /// The version of this build.
     pub version: &'static str,
 }
@@ -67,6 +69,7 @@ impl Control {
             start.host,
             start.version,
             start.file,
+            start.crowd,
             start.clock,
             scene.clone(),
         ));

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct Guests {
     most: usize,
-    /// Those who are here, in the order in which they came.
+    /// Those who are here, the one that has idled longest first.
     here: Mutex<VecDeque<Arc<Guest>>>,
     /// One has left, or has become idle.
     changed: Notify,
@@ -50,7 +50,8 @@ impl Guests {
         })
     }
 
-    /// Takes one in. Where all places are taken, the first who is idle has to leave; where none is, this waits.
+    /// Takes one in. Where all places are taken, the one that has idled longest has to leave; where none
+    /// is idle, this waits.
     pub(crate) async fn welcome(self: &Arc<Self>) -> Stay {
         loop {
             let left = self.changed.notified();
@@ -117,6 +118,15 @@ impl Guest {
 impl Drop for Busy {
     fn drop(&mut self) {
         self.guest.busy.fetch_sub(1, Ordering::Relaxed);
+        // From now on it is the one that has idled for the shortest time.
+        let mut here = self.guests.here();
+        let place = here
+            .iter()
+            .position(|guest| Arc::ptr_eq(guest, &self.guest));
+        if let Some(guest) = place.and_then(|place| here.remove(place)) {
+            here.push_back(guest);
+        }
+        drop(here);
         self.guests.changed.notify_waiters();
     }
 }

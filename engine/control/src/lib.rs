@@ -44,4 +44,4 @@ pub use error::StartError;
 pub use host::{Host, Workers};
 pub use notice::{flush_notices, notice, tell};
 pub use resolve::resolve;
-pub use scene::Scene;
+pub use scene::{Crowd, Scene};

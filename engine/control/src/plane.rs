@@ -70,7 +70,7 @@ impl Plane {
     fn new(shared: Arc<Shared>) -> Self {
         let (adopted, adoptions) = watch::channel(());
         Self {
-            checks: Checks::new(shared.registry.control(), shared.clock),
+            checks: Checks::new(shared.registry.control(), shared.clock, shared.crowd.checks),
             admin: None,
             control: None,
             adopted,
@@ -95,14 +95,16 @@ impl Plane {
                 let listener = report(tokio::net::TcpListener::from_std(listener))?;
                 Some(Served::start(
                     listener,
+                    self.shared.crowd.guests,
                     admin::over_tcp(self.shared.clone()),
                 ))
             });
         }
         if let Change::To(socket) = control {
             self.control = socket.and_then(|socket| {
+                let most = self.shared.crowd.guests;
                 let (listener, file) = report(socket.into_parts())?;
-                let served = Served::start(listener, admin::over_socket(self.shared.clone()));
+                let served = Served::start(listener, most, admin::over_socket(self.shared.clone()));
                 Some((served, file))
             });
         }

@@ -23,6 +23,15 @@ pub struct Scene {
     pub queues: Vec<Arc<LogQueue>>,
 }
 
+/// How many descriptors the control plane may use at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowd {
+    /// Connections to the admin listener, and as many to the control socket.
+    pub guests: usize,
+    /// Active checks under way.
+    pub checks: usize,
+}
+
 /// What all parts of the control plane share.
 pub(crate) struct Shared {
     pub(crate) registry: Arc<Registry>,
@@ -30,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) version: &'static str,
     /// The configuration file, where there is one.
     pub(crate) file: Option<PathBuf>,
+    pub(crate) crowd: Crowd,
     /// The time since the process started, on the workers' clock.
     pub(crate) clock: fn() -> Duration,
     /// When the process started, since 1970.
@@ -43,6 +53,7 @@ impl Shared {
         host: Arc<dyn Host>,
         version: &'static str,
         file: Option<PathBuf>,
+        crowd: Crowd,
         clock: fn() -> Duration,
         scene: Arc<Scene>,
     ) -> Self {
@@ -54,6 +65,7 @@ impl Shared {
             host,
             version,
             file,
+            crowd,
             clock,
             started: since_1970.saturating_sub(clock()),
             scene: Mutex::new(scene),

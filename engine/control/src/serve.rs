@@ -4,7 +4,8 @@ use crate::{
     guests::{Guests, Stay},
     task::Task,
 };
-use axum::Router;
+use axum::{Router, body::Body};
+use http_body_util::BodyExt;
 use hyper::{
     server::conn::http1,
     service::{Service, service_fn},
@@ -13,7 +14,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixListener},
@@ -21,8 +22,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// Connections served at once; for one more, one that is idle has to go.
-const MAX_CONNECTIONS: usize = 256;
 /// How long a request's head may take, idling between requests included.
 const HEAD: Duration = Duration::from_secs(15);
 /// How long a connection may go on taking requests; a peer that does not read can't hold a place for much longer.
@@ -67,9 +66,9 @@ impl Accept for UnixListener {
 }
 
 impl Served {
-    /// Begins serving on the current runtime.
-    pub(crate) fn start(listener: impl Accept, app: Router) -> Self {
-        let guests = Guests::new(MAX_CONNECTIONS);
+    /// Begins serving on the current runtime, `most` connections at once; for one more, one that is idle has to go.
+    pub(crate) fn start(listener: impl Accept, most: usize, app: Router) -> Self {
+        let guests = Guests::new(most);
         let (closing, closed) = watch::channel(());
         let accepting = Task::spawn(accept_all(listener, app, guests.clone(), closed));
         Self {
@@ -115,8 +114,15 @@ async fn serve(
     let service = service_fn(move |request| {
         let (busy, answer) = (here.begin(), app.call(request));
         async move {
-            let _busy = busy;
-            answer.await
+            let answer = answer.await?;
+            // Until the last of the answer is handed over.
+            let held = |body: Body| {
+                Body::new(body.map_frame(move |frame| {
+                    let _ = &busy;
+                    frame
+                }))
+            };
+            Ok::<_, Infallible>(answer.map(held))
         }
     });
     let connection = http1::Builder::new()

@@ -9,6 +9,8 @@ pub(crate) struct Trouble {
     text: String,
     /// This process lacks something, so that nothing was learnt of the peer.
     pub(crate) is_ours: bool,
+    /// Nobody is there to answer.
+    pub(crate) is_absence: bool,
 }
 
 impl Trouble {
@@ -17,6 +19,7 @@ impl Trouble {
         Self {
             text: text.into(),
             is_ours: false,
+            is_absence: false,
         }
     }
 }
@@ -26,6 +29,10 @@ impl From<io::Error> for Trouble {
         Self {
             text: root_cause(&error),
             is_ours: ringfence_io::is_shortage(&error),
+            is_absence: matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
+            ),
         }
     }
 }

@@ -27,6 +27,15 @@ impl Failure {
         }
     }
 
+    /// An end that was asked for before there was anything to end.
+    pub(crate) fn stopped() -> Self {
+        Self {
+            code: 0,
+            laid_out: true,
+            ..Self::new("ringfence: stopped while starting")
+        }
+    }
+
     /// A flag has a value that could not be refused before looking at the machine or the other flags.
     pub(crate) fn misuse(text: impl Into<String>) -> Self {
         Self {

@@ -22,7 +22,7 @@ pub(crate) fn reload(args: &ReloadArgs) -> Result<(), Failure> {
         ClientError::Refused(why) => Failure::new(format!(
             "reload refused, the old configuration serves on:\n{why}"
         )),
-        ClientError::Unreachable(_) => unreachable(&error),
+        ClientError::Gone(_) | ClientError::Unreachable(_) => unreachable(&error),
     })?;
     print(&format!("reloaded\n{changes}\n"))
 }
@@ -32,8 +32,8 @@ pub(crate) fn stop(args: &StopArgs) -> Result<(), Failure> {
     let socket = socket(&args.process)?;
     let until = Instant::now() + args.timeout;
     client::stop(&socket).map_err(|error| unreachable(&error))?;
-    // While it drains, it answers that it is not well; only one that has gone does not answer.
-    while !matches!(client::status(&socket), Err(ClientError::Unreachable(_))) {
+    // One that drains may be slow to answer; only one that has gone does not listen.
+    while !matches!(client::status(&socket), Err(ClientError::Gone(_))) {
         if Instant::now() >= until {
             let waited = args.timeout.as_secs_f64();
             return Err(

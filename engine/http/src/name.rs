@@ -109,7 +109,7 @@ impl Name {
     /// True for an unknown name that becomes a framing field or one of the forwarding fields that
     /// we write when it is read as [`Name::disguised`] does. Such a twin would stand beside the
     /// real field unseen by us.
-    pub(crate) fn is_disguise(text: &[u8]) -> bool {
+    pub fn is_disguise(text: &[u8]) -> bool {
         Name::disguised(text).is_some_and(|real| DISGUISED.contains(&real))
     }
 

@@ -1,7 +1,7 @@
 //! Binding a port, on any thread.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
@@ -22,7 +22,7 @@ impl ListenSocket {
     /// [`ListenSocket::sibling`], and the kernel spreads connections over them; the port must
     /// all the same be free when it is bound here, so that a second instance is noticed.
     ///
-    /// `[::]` takes IPv4 connections too, as the system's `net.ipv6.bindv6only` says.
+    /// `[::]` takes IPv4 connections too, whatever the system's `net.ipv6.bindv6only` says.
     ///
     /// # Errors
     /// With the address and a hint: [`io::ErrorKind::AddrInUse`],
@@ -82,6 +82,9 @@ fn listen(address: SocketAddr, backlog: u32, sharing: Sharing) -> Result<ListenS
     sockopt::set_socket_reuseaddr(&socket, true)?;
     // Accepted sockets inherit this, which spares a call for each.
     sockopt::set_tcp_nodelay(&socket, true)?;
+    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        sockopt::set_ipv6_v6only(&socket, false)?;
+    }
     sockopt::set_socket_reuseport(&socket, sharing.joins)?;
     rustix::net::bind(&socket, &address)?;
     // Set only after the bind: that way the bind fails where another process holds the port,

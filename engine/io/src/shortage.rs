@@ -4,14 +4,15 @@ use std::io;
 
 use rustix::io::Errno;
 
-/// True for an error that says that we lack descriptors, memory or local ports, and nothing of the peer.
+/// True for an error that says that we lack descriptors or memory, and nothing of the peer. (No local address or port
+/// is to be had for one destination, and may well be for another.)
 pub fn is_shortage(error: &io::Error) -> bool {
     let Some(errno) = Errno::from_io_error(error) else {
         return false;
     };
     matches!(
         errno,
-        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::ADDRNOTAVAIL
+        Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM
     )
 }
 
@@ -25,6 +26,7 @@ mod tests {
             (Errno::MFILE, true),
             (Errno::NOBUFS, true),
             (Errno::CONNREFUSED, false),
+            (Errno::ADDRNOTAVAIL, false),
             (Errno::TIMEDOUT, false),
         ] {
             assert_eq!(is_shortage(&errno.into()), ours, "{errno}");

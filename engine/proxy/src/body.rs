@@ -21,6 +21,8 @@ pub(crate) struct Body {
     received: u64,
     limit: u64,
     kept: Kept,
+    /// True for a trailer field that is not passed on.
+    drops: Option<Box<dyn Fn(&[u8]) -> bool>>,
 }
 
 /// Decoded bytes that are kept so that the request can be sent again. They are copied: a
@@ -57,7 +59,13 @@ impl Body {
             received: 0,
             limit,
             kept: Kept::default(),
+            drops: None,
         }
+    }
+
+    /// Passes no trailer field on for whose name `drops` is true.
+    pub(crate) fn drop_trailers(&mut self, drops: impl Fn(&[u8]) -> bool + 'static) {
+        self.drops = Some(Box::new(drops));
     }
 
     /// From now on keeps up to `limit` decoded bytes.
@@ -82,8 +90,17 @@ impl Body {
         Ok(Piece {
             data,
             done: decoded.done,
-            trailers: self.decoder.trailers(),
+            trailers: self.trailers(),
         })
+    }
+
+    fn trailers(&mut self) -> Option<Trailers> {
+        let mut trailers = self.decoder.trailers()?;
+        if let Some(drops) = &self.drops {
+            let Trailers { bytes, fields } = &mut trailers;
+            fields.retain(|field| !drops(field.name.of(bytes)));
+        }
+        (!trailers.fields.is_empty()).then_some(trailers)
     }
 
     /// Keeps a piece that is about to be sent, as far as the limit allows.

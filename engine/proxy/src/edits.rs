@@ -1,7 +1,7 @@
 //! The heads that we send on: what is copied, what is dropped, what is added.
 
 use ringfence_config::{SameSite, Sticky};
-use ringfence_http::{Fields, Framing, HeadWriter, Name, Version};
+use ringfence_http::{Framing, HeadWriter, Name, Version};
 use ringfence_io::Lease;
 
 use crate::body::Coding;
@@ -133,11 +133,16 @@ pub(crate) fn write_persistence(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>, 
     }
 }
 
-/// Copies the fields that are meant for the other end.
-pub(crate) fn copy_end_to_end(writer: &mut HeadWriter<'_>, fields: &Fields, bytes: &Lease) {
+/// Writes an interim response's fields: those that are meant for the client and stay as they are.
+pub(crate) fn write_interim(ex: &Exchange<'_>, bytes: &Lease, writer: &mut HeadWriter<'_>) {
+    let fields = &ex.heads.response.fields;
     for field in &**fields {
-        if !field.id.is_hop_by_hop() && !fields.is_connection_named(bytes, field) {
-            writer.field(field.name.of(bytes), field.value.of(bytes));
+        let name = field.name.of(bytes);
+        let dropped = field.id.is_hop_by_hop()
+            || fields.is_connection_named(bytes, field)
+            || takes_away(&ex.route().response_headers, name);
+        if !dropped {
+            writer.field(name, field.value.of(bytes));
         }
     }
 }

@@ -239,19 +239,27 @@ impl<'c> Exchange<'c> {
         }
     }
 
+    /// True where a server had most of the time that the whole exchange may take, if it had it since
+    /// `since`: then it is the server's doing that the time is over.
+    pub(crate) fn had_most(&self, since: Duration) -> bool {
+        let limit = self.route().timeouts.request;
+        limit.is_none_or(|limit| now().saturating_sub(since) >= limit / 2)
+    }
+
     /// True once the whole exchange must be over.
     pub(crate) fn is_expired(&self) -> bool {
         self.expires.is_some_and(|end| now() >= end)
     }
 
-    /// True while the request has a body of which no byte has come from the client.
+    /// True while the request has a body of which nothing has come from the client, not even its end.
     pub(crate) fn awaits_body(&self) -> bool {
         let begun = self.prefix.data.is_some() || self.prefix.done;
+        let untouched = |body: &Body| body.received() == 0 && !body.is_done();
         !begun
             && self
                 .rest
                 .as_ref()
-                .is_some_and(|rest| rest.borrow().received() == 0)
+                .is_some_and(|rest| untouched(&rest.borrow()))
     }
 
     /// True when nothing of the request is left to arrive.

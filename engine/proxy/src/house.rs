@@ -37,6 +37,10 @@ pub struct House {
     pub logs: Vec<Arc<LogQueue>>,
     /// Most client connections that the limit on open descriptors leaves room for, whatever a plan says.
     pub most_clients: u32,
+    /// Most idle connections to servers that each worker keeps, likewise.
+    pub most_idle: usize,
+    /// Most idle connections to servers that wait between the workers, likewise.
+    pub most_spilled: usize,
     /// Client connections of all workers.
     pub clients: Limit,
 }
@@ -69,11 +73,21 @@ pub struct Adoption {
 
 impl Adoption {
     /// Joins a plan and its roster, keeping the spilled connections of servers that stay.
-    pub fn new(plan: Arc<Plan>, roster: Arc<Roster>, previous: Option<&Adoption>) -> Arc<Self> {
+    pub fn new(
+        plan: Arc<Plan>,
+        roster: Arc<Roster>,
+        house: &House,
+        previous: Option<&Adoption>,
+    ) -> Arc<Self> {
+        let servers = || roster.groups.iter().flat_map(|group| &group.servers);
+        let slots = house.most_spilled / servers().count().max(1);
         let mut spills = HashMap::new();
-        for server in roster.groups.iter().flat_map(|group| &group.servers) {
+        for server in servers() {
             let kept = previous.and_then(|adoption| adoption.spills.get(&server.id).cloned());
-            spills.insert(server.id, kept.unwrap_or_default());
+            spills.insert(
+                server.id,
+                kept.unwrap_or_else(|| Arc::new(Spill::new(slots))),
+            );
         }
         Arc::new(Self {
             plan,

@@ -73,9 +73,10 @@ struct Parcel {
 /// One server's idle connections that any core may take; lock-free.
 pub struct Spill(ArrayQueue<Parcel>);
 
-impl Default for Spill {
-    fn default() -> Self {
-        Self(ArrayQueue::new(SPILL_SLOTS))
+impl Spill {
+    /// Room for that many connections, within reason.
+    pub fn new(slots: usize) -> Self {
+        Self(ArrayQueue::new(slots.clamp(1, SPILL_SLOTS)))
     }
 }
 
@@ -100,13 +101,23 @@ pub enum Source {
 }
 
 /// The idle connections of one core.
-#[derive(Default)]
 pub struct Pool {
     servers: HashMap<ServerId, VecDeque<Idle>>,
     idle: usize,
+    /// Most that are kept, whoever's they are.
+    most: usize,
 }
 
 impl Pool {
+    /// An empty pool that keeps at most `most` connections.
+    pub fn new(most: usize) -> Self {
+        Self {
+            servers: HashMap::new(),
+            idle: 0,
+            most,
+        }
+    }
+
     /// The newest usable connection to `server`. Each is looked at first: one on which bytes wait
     /// that nobody asked for must not answer another client's request.
     pub fn take(&mut self, berth: &Berth<'_>, now: Duration) -> Option<(Link, Source)> {
@@ -141,8 +152,11 @@ impl Pool {
             spill,
             policy,
         } = *berth;
-        if room == 0 || link.is_worn(policy, now) {
+        if room.min(self.most) == 0 || link.is_worn(policy, now) {
             return;
+        }
+        if self.idle >= self.most {
+            self.close_oldest();
         }
         let waiting = self.servers.entry(server).or_default();
         if waiting.len() < room {
@@ -297,7 +311,7 @@ mod tests {
     #[test]
     fn the_newest_connection_is_used_first_and_counted() {
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::default());
+            let (policy, mut pool) = (policy(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
                 spill: None,
@@ -317,7 +331,7 @@ mod tests {
     #[test]
     fn a_connection_that_the_server_closed_is_noticed() {
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::default());
+            let (policy, mut pool) = (policy(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
                 spill: None,
@@ -340,7 +354,7 @@ mod tests {
     #[test]
     fn worn_and_expired_connections_are_not_used() {
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::default());
+            let (policy, mut pool) = (policy(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
                 spill: None,
@@ -361,12 +375,12 @@ mod tests {
 
     #[test]
     fn what_one_core_cannot_hold_another_takes_from_the_spill() {
-        let (policy, spill) = (policy(), Arc::new(Spill::default()));
+        let (policy, spill) = (policy(), Arc::new(Spill::new(8)));
         let fars: Vec<UnixStream> = std::thread::scope(|scope| {
             let giver = scope.spawn(|| {
                 let mut fars = Vec::new();
                 on_a_core(|| {
-                    let mut pool = Pool::default();
+                    let mut pool = Pool::new(64);
                     let berth = Berth {
                         server: SERVER,
                         spill: Some(&spill),
@@ -384,7 +398,7 @@ mod tests {
             giver.join().unwrap()
         });
         on_a_core(|| {
-            let mut pool = Pool::default();
+            let mut pool = Pool::new(64);
             let berth = Berth {
                 server: SERVER,
                 spill: Some(&spill),
@@ -401,7 +415,7 @@ mod tests {
     #[test]
     fn a_sweep_offers_what_is_not_used_and_closes_what_nobody_wants() {
         on_a_core(|| {
-            let (policy, spill, mut pool) = (policy(), Arc::new(Spill::default()), Pool::default());
+            let (policy, spill, mut pool) = (policy(), Arc::new(Spill::new(8)), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
                 spill: Some(&spill),
@@ -421,7 +435,7 @@ mod tests {
     #[test]
     fn the_oldest_is_closed_where_descriptors_are_short() {
         on_a_core(|| {
-            let (policy, spill, mut pool) = (policy(), Arc::new(Spill::default()), Pool::default());
+            let (policy, spill, mut pool) = (policy(), Arc::new(Spill::new(8)), Pool::new(64));
             let berth = |server| Berth {
                 server: ServerId(server),
                 spill: Some(&spill),
@@ -438,10 +452,31 @@ mod tests {
     }
 
     #[test]
+    fn a_full_pool_keeps_the_newest() {
+        on_a_core(|| {
+            let (policy, mut pool) = (policy(), Pool::new(2));
+            let berth = |server| Berth {
+                server: ServerId(server),
+                spill: None,
+                policy: &policy,
+            };
+            let mut fars = Vec::new();
+            for server in 1..=3 {
+                let (link, far) = link(S(1));
+                fars.push(far);
+                pool.put(link, &berth(server), 8, S(server));
+            }
+            assert_eq!(pool.idle(), 2);
+            assert!(pool.take(&berth(1), S(4)).is_none());
+            assert!(pool.take(&berth(2), S(4)).is_some() && pool.take(&berth(3), S(4)).is_some());
+        });
+    }
+
+    #[test]
     fn the_connections_of_a_server_that_left_are_closed() {
         let mut kept = None;
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::default());
+            let (policy, mut pool) = (policy(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
                 spill: None,

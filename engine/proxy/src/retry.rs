@@ -23,6 +23,8 @@ pub(crate) enum Cause {
     BadHead(Reason),
     /// No response in time.
     Late(Reason),
+    /// The time for the whole request has passed, most of it before the server had the request.
+    OutOfTime,
     /// The response has a status that the route wants retried.
     Status(u16),
 }
@@ -41,6 +43,7 @@ impl Cause {
             | Self::Late(reason)
             | Self::BrokenHead(reason)
             | Self::BadHead(reason) => reason,
+            Self::OutOfTime => Reason::RequestTimeout,
             Self::Status(_) => Reason::UpstreamClosed,
         }
     }
@@ -51,7 +54,7 @@ impl Cause {
             Self::Ended(_) | Self::BrokenHead(_) => retry.reset,
             Self::Late(reason) => retry.timeout && reason != Reason::RequestTimeout,
             Self::Status(status) => retry.statuses.contains(status),
-            Self::BadHead(_) => false,
+            Self::BadHead(_) | Self::OutOfTime => false,
         }
     }
 
@@ -66,6 +69,9 @@ pub(crate) fn after(ex: &mut Exchange<'_>, call: Call, cause: Cause) -> Station 
     let repeatable = is_repeatable(ex, &call);
     take_back(ex, &call);
     let Call { ticket, link, .. } = call;
+    if cause == Cause::OutOfTime {
+        return next(ex, cause, repeatable);
+    }
     if !(matches!(cause, Cause::Ended(_)) && link.is_reused()) {
         ticket.failed();
         return next(ex, cause, repeatable);

@@ -67,7 +67,7 @@ impl Worker {
             epoch: RefCell::new(Epoch::new(adoption, &house, index, None)),
             left_lanes: RefCell::default(),
             date: RefCell::default(),
-            pool: RefCell::default(),
+            pool: RefCell::new(Pool::new(house.most_idle)),
             heads: RefCell::default(),
             seats: RefCell::default(),
             ids: RefCell::new(RequestIds::new()),

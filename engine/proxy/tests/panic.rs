@@ -43,6 +43,8 @@ fn start(plan: Arc<Plan>) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
         posts: vec![post],
         logs: vec![log],
         most_clients: u32::MAX,
+        most_idle: 16,
+        most_spilled: 16,
         clients: Limit::new(),
     });
     let secret = StickySecret::of_text("test");
@@ -52,7 +54,7 @@ fn start(plan: Arc<Plan>) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
     let seed = WorkerSeed {
         index: 0,
         listeners: vec![socket],
-        adoption: Adoption::new(plan, Arc::new(roster), None),
+        adoption: Adoption::new(plan, Arc::new(roster), &house, None),
         orders,
         house: house.clone(),
     };

@@ -1,6 +1,6 @@
 //! `[[listener]]`, `[timeouts]`, `[limits]` and `[forwarding]`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::file::client as file;
 use crate::limits as most;
@@ -42,21 +42,24 @@ pub(super) fn listeners(written: Option<Vec<file::Listener>>, root: &Place<'_>) 
     listeners
 }
 
-/// Whether one connection could be meant for both. Port 0 is another port each time; whether `[::]` takes IPv4 too is
-/// the system's setting.
-fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
-    let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+/// Whether one connection could be meant for both. Port 0 is another port each time.
+pub(super) fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() != 0
         && one.port() == other.port()
-        && one.is_ipv4() == other.is_ipv4()
-        && (any || one.ip() == other.ip())
+        && (takes(one.ip(), other.ip()) || takes(other.ip(), one.ip()))
+}
+
+/// Whether a listener on `all` gets what is sent to `one`. `[::]` takes IPv4 too.
+fn takes(all: IpAddr, one: IpAddr) -> bool {
+    let (all, one) = (all.to_canonical(), one.to_canonical());
+    all == one || (all.is_unspecified() && (all.is_ipv6() || one.is_ipv4()))
 }
 
 fn overlapping(address: SocketAddr, other: SocketAddr) -> Wrong {
     if address == other {
         return Wrong::new(format!("{address} is listened on twice"));
     }
-    let (all, one) = match address.ip().is_unspecified() {
+    let (all, one) = match takes(address.ip(), other.ip()) {
         true => (address, other),
         false => (other, address),
     };

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::file::route::HeaderEdits as Written;
+use ringfence_http::Name;
+
 use crate::limits;
 use crate::load::report::Place;
 use crate::plan::route::HeaderEdits;
@@ -68,6 +70,13 @@ fn editable(name: &str, side: Side, complain: impl Fn(Wrong)) -> Option<String> 
             Wrong::new(format!("the header `{lower}` cannot be edited")).help(
                 "it belongs to one connection and its framing, which Ringfence writes itself",
             ),
+        );
+        return None;
+    }
+    if side == Side::Request && Name::is_disguise(lower.as_bytes()) {
+        complain(
+            Wrong::new(format!("the header `{lower}` cannot be edited"))
+                .help("servers may take it for the same name with dashes"),
         );
         return None;
     }

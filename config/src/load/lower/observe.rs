@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::file::observe as file;
 use crate::limits;
+use crate::load::lower::client::overlap;
 use crate::load::lower::field::{Given, value};
 use crate::load::report::Place;
 use crate::plan::client::Listener;
@@ -53,7 +54,7 @@ pub(super) fn admin(
     if let Some(address) = listen.filter(|address| {
         listeners
             .iter()
-            .any(|listener| listener.address == *address && address.port() != 0)
+            .any(|listener| overlap(listener.address, *address))
     }) {
         let here = at.key("listen").or_flag("--admin", flags.admin.is_some());
         here.say(

@@ -13,7 +13,7 @@ fn clock() -> Duration {
 
 fn checks() -> (Checks, Arc<ControlStats>) {
     let stats = Arc::new(ControlStats::default());
-    (Checks::new(stats.clone(), clock), stats)
+    (Checks::new(stats.clone(), clock, 64), stats)
 }
 
 async fn until(what: &str, is_so: impl Fn() -> bool) {

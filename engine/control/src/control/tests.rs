@@ -89,6 +89,10 @@ impl Stage {
             clock,
             version: "1.2.3",
             file: Some("/etc/test.toml".into()),
+            crowd: Crowd {
+                guests: 64,
+                checks: 16,
+            },
         })?);
         let _ = process.scene.set(scene);
         Ok(Self {
@@ -324,7 +328,7 @@ fn the_control_socket_reloads_and_stops() {
     assert_eq!(*stage.process.stops.lock().unwrap(), 1);
     stage.finish();
     let error = client::reload(&socket).unwrap_err();
-    assert!(matches!(error, ClientError::Unreachable(_)));
+    assert!(matches!(error, ClientError::Gone(_)));
     assert!(error.to_string().contains("control.sock"), "{error}");
     assert!(!socket.exists());
 }

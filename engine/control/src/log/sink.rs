@@ -53,17 +53,26 @@ impl Sink {
     }
 
     /// Opens a file again by its path, as log rotation asks; connects again to a daemon. If that fails, the old one
-    /// stays in use.
+    /// stays in use. True if lines go to another file from now on.
     ///
     /// # Errors
     /// If it can't be opened.
-    pub(crate) fn reopen(&mut self) -> io::Result<()> {
+    pub(crate) fn reopen(&mut self) -> io::Result<bool> {
         match self {
-            Self::File(file, path) => *file = Stream::append(path)?,
-            Self::SyslogUnix(socket, path) => *socket = to_daemon(path)?,
-            Self::Stdout(_) | Self::SyslogUdp(_) => {}
+            Self::File(file, path) => {
+                let fresh = Stream::append(path)?;
+                let is_other = !fresh.is_same(file);
+                if is_other {
+                    *file = fresh;
+                }
+                Ok(is_other)
+            }
+            Self::SyslogUnix(socket, path) => {
+                *socket = to_daemon(path)?;
+                Ok(false)
+            }
+            Self::Stdout(_) | Self::SyslogUdp(_) => Ok(false),
         }
-        Ok(())
     }
 
     /// Whether each line is a datagram of syslog's.

@@ -23,6 +23,8 @@ const POLL: Duration = Duration::from_millis(25);
 const BATCH: usize = 256 * 1024;
 /// How long to wait after a write that failed.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long to wait after an opening that failed.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// How long the last lines may take at shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -65,6 +67,7 @@ impl LogWriter {
             is_torn: false,
             stats,
             retry_at: None,
+            reopen_at: None,
             host: host.trim().to_owned(),
         };
         let thread = std::thread::Builder::new()
@@ -105,6 +108,8 @@ struct Writer {
     stats: Arc<ControlStats>,
     /// When to try again after a write that failed.
     retry_at: Option<Instant>,
+    /// When to try again to open the log.
+    reopen_at: Option<Instant>,
     /// This host's name.
     host: String,
 }
@@ -117,6 +122,9 @@ impl Writer {
                 Ok(Message::Reopen) => self.reopen(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Message::Finish) | Err(RecvTimeoutError::Disconnected) => return self.finish(),
+            }
+            if self.reopen_at.is_some_and(|at| Instant::now() >= at) {
+                self.reopen();
             }
             self.drain();
         }
@@ -133,6 +141,7 @@ impl Writer {
         self.format = source.format;
         if source.sink.is_some() {
             self.sink = source.sink;
+            self.reopen_at = None;
             self.begin_anew();
         }
     }
@@ -142,11 +151,18 @@ impl Writer {
         match self.sink.as_mut().map(Sink::reopen) {
             Some(Err(error)) => {
                 self.stats.log_write_errors.inc();
-                notice(format_args!("access log: cannot open it again: {error}"));
+                if self.reopen_at.is_none() {
+                    notice(format_args!(
+                        "access log: cannot open it again: {error}; trying again"
+                    ));
+                }
+                self.reopen_at = Some(Instant::now() + REOPEN_PAUSE);
+                return;
             }
-            Some(Ok(())) => self.begin_anew(),
-            None => {}
+            Some(Ok(true)) => self.begin_anew(),
+            Some(Ok(false)) | None => {}
         }
+        self.reopen_at = None;
     }
 
     /// Writes to a sink that was just opened: no line begins in its middle there.

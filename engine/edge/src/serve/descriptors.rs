@@ -1,42 +1,86 @@
-//! How many clients the limit on open descriptors leaves room for.
+//! What the limit on open descriptors leaves room for.
 
+use ringfence_control::Crowd;
 use ringfence_io::NofileLimit;
 
-/// What the process needs for itself: standard streams, control plane, checks under way, logs.
-const OWN: u64 = 64;
+/// What the process needs for itself: standard streams, logs, the control plane's own.
+const OWN: u64 = 48;
 /// What each worker needs: its ring, its bell, a reserve.
 const PER_WORKER: u64 = 8;
-/// Fewer make no balancer; then it is the accept loop's back-off that copes.
-const FEWEST: u64 = 16;
+/// Fewer clients make no balancer; where even these are too many, it is the accept loop's back-off that copes.
+const FEWEST: u64 = 4;
 
-/// Most client connections, each of which may need another connection to a server. No limit that is known is none.
-pub(crate) fn most_clients(
-    nofile: &Result<NofileLimit, String>,
-    workers: usize,
-    listeners: usize,
-) -> u32 {
-    let Ok(limit) = nofile else {
-        return u32::MAX;
-    };
-    // Each worker has a socket, and a reserve, for each listener.
-    let own = OWN + workers as u64 * (PER_WORKER + 2 * listeners as u64);
-    let room = limit.now.saturating_sub(own) / 2;
-    u32::try_from(room.max(FEWEST)).unwrap_or(u32::MAX)
+/// How many descriptors each use may take, so that none takes them from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Room {
+    /// Client connections. As many again may be needed for their requests to servers.
+    pub(crate) clients: u32,
+    /// Idle connections that each worker keeps to servers.
+    pub(crate) idle: usize,
+    /// Idle connections that wait between the workers.
+    pub(crate) spilled: usize,
+    /// What the control plane has open at once.
+    pub(crate) crowd: Crowd,
+}
+
+impl Room {
+    /// Divides what is allowed. No limit that is known is none.
+    pub(crate) fn within(
+        nofile: &Result<NofileLimit, String>,
+        workers: usize,
+        listeners: usize,
+    ) -> Self {
+        let allowed = nofile.as_ref().map_or(u64::MAX, |limit| limit.now);
+        // Each worker has a socket, and a reserve, for each listener.
+        let own = OWN + workers as u64 * (PER_WORKER + 2 * listeners as u64);
+        let free = allowed.saturating_sub(own);
+        let crowd = Crowd {
+            guests: (free / 32).clamp(4, 256) as usize,
+            checks: (free / 16).clamp(4, 512) as usize,
+        };
+        // The guests of two listeners: admin and control.
+        let left = free.saturating_sub((2 * crowd.guests + crowd.checks) as u64);
+        let share = |part: u64| usize::try_from(part).unwrap_or(usize::MAX);
+        Self {
+            clients: u32::try_from((left / 5 * 2).max(FEWEST)).unwrap_or(u32::MAX),
+            idle: share(left / 10 / workers.max(1) as u64),
+            spilled: share(left / 10),
+            crowd,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn most(now: u64) -> u32 {
-        most_clients(&Ok(NofileLimit { before: now, now }), 2, 1)
+    fn room(now: u64) -> Room {
+        Room::within(&Ok(NofileLimit { before: now, now }), 2, 1)
     }
 
     #[test]
-    fn half_of_what_is_left_is_for_clients() {
-        assert_eq!(most(1024), (1024 - 64 - 20) / 2);
-        assert_eq!(most(10), 16);
-        assert_eq!(most(u64::MAX), u32::MAX);
-        assert_eq!(most_clients(&Err("unknown".to_owned()), 2, 1), u32::MAX);
+    fn all_uses_together_stay_within_the_limit() {
+        for limit in [100, 160, 256, 1024, 4096, 65_536] {
+            let Room {
+                clients,
+                idle,
+                spilled,
+                crowd,
+            } = room(limit);
+            let own = OWN + 2 * (PER_WORKER + 2);
+            let used = own
+                + 2 * u64::from(clients)
+                + (2 * idle + spilled + 2 * crowd.guests + crowd.checks) as u64;
+            assert!(used <= limit, "{used} of {limit}");
+            assert!(clients > 0);
+        }
+    }
+
+    #[test]
+    fn no_limit_is_none() {
+        assert_eq!(room(u64::MAX).clients, u32::MAX);
+        let unknown = Room::within(&Err("unknown".to_owned()), 2, 1);
+        assert_eq!(unknown.clients, u32::MAX);
+        assert_eq!(room(0).clients, FEWEST as u32);
     }
 }

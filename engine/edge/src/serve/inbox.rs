@@ -48,6 +48,11 @@ impl Inbox {
         put_off.or_else(|| self.events.recv_timeout(limit).ok())
     }
 
+    /// Whether the next event ends the process.
+    pub(crate) fn is_to_end(&self) -> bool {
+        matches!(self.put_off.front(), Some(Event::Terminate { .. }))
+    }
+
     /// Resolves the names of a plan that `known` does not have. That may take as long as name servers like, so it is done
     /// on a thread of its own, and given up when the process is to end.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{DriverChoice, Plan, Workers};
-use ringfence_control::{Control, Scene, Start, StartError, tell};
+use ringfence_control::{Control, Crowd, Scene, Start, StartError, tell};
 use ringfence_io::{RunOptions, probe_io_uring, raise_nofile_limit};
 use ringfence_proxy::{Adoption, House};
 use ringfence_telemetry::{LogQueue, Registry};
@@ -14,7 +14,7 @@ use crate::cpus::Machine;
 use crate::failure::Failure;
 use crate::serve::banner::Banner;
 use crate::serve::crew::{Post, mailboxes};
-use crate::serve::descriptors::most_clients;
+use crate::serve::descriptors::Room;
 use crate::serve::event::{Arrival, Event};
 use crate::serve::host::Switchboard;
 use crate::serve::inbox::Inbox;
@@ -51,19 +51,30 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
     let registry = Arc::new(Registry::new());
     let log = |ix| Arc::new(LogQueue::new(plan.access_log.queue, registry.worker(ix)));
     let logs = (0..cpus.len()).map(log).collect();
+    let room = Room::within(&nofile, cpus.len(), bound.len());
     let house = Arc::new(House {
         registry: registry.clone(),
         posts,
         logs,
-        most_clients: most_clients(&nofile, cpus.len(), bound.len()),
+        most_clients: room.clients,
+        most_idle: room.idle,
+        most_spilled: room.spilled,
         clients: Limit::new(),
     });
     let secret = draw_secret()?;
-    let resolved = inbox.resolve(&plan, &Resolved::default())?;
+    let resolved = inbox
+        .resolve(&plan, &Resolved::default())
+        .map_err(|failure| {
+            if inbox.is_to_end() {
+                Failure::stopped()
+            } else {
+                failure
+            }
+        })?;
     let scene = first_scene(plan, resolved, secret, &house);
-    let adoption = Adoption::new(scene.plan.clone(), scene.roster.clone(), None);
+    let adoption = Adoption::new(scene.plan.clone(), scene.roster.clone(), &house, None);
     let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
-    let control = start_control(&scene, &registry, &host, source.path())?;
+    let control = start_control(&scene, &registry, &host, room.crowd, source.path())?;
 
     let hands = listeners::deal(sockets, cpus.len());
     for (index, ((orders, listeners), cpu)) in orders.into_iter().zip(hands).zip(cpus).enumerate() {
@@ -158,7 +169,7 @@ fn await_workers(
                 return Err(Failure::new(format!("worker {index} did not start: {why}")));
             }
             Event::Terminate { .. } => {
-                return Err(Failure::new("stopped while starting"));
+                return Err(Failure::stopped());
             }
             // The plan that is starting is the newest there is.
             Event::Reload(_) | Event::Resolved(..) | Event::Named(_) | Event::ReopenLogs => {}
@@ -172,6 +183,7 @@ fn start_control(
     scene: &Scene,
     registry: &Arc<Registry>,
     host: &Arc<Switchboard>,
+    crowd: Crowd,
     file: Option<PathBuf>,
 ) -> Result<Control, Failure> {
     let start = Start {
@@ -181,6 +193,7 @@ fn start_control(
         clock: ringfence_io::now,
         version: env!("CARGO_PKG_VERSION"),
         file,
+        crowd,
     };
     Control::start(start).map_err(|error| {
         let failure = Failure::new(error.to_string());

@@ -54,23 +54,39 @@ pub(crate) async fn receive(ex: &mut Exchange<'_>, mut call: Call) -> Station {
 
 /// How long the server may take: its time starts when it has the whole request.
 #[derive(Default)]
-struct Patience(Option<(Duration, Reason)>);
+struct Patience {
+    end: Option<(Duration, Reason)>,
+    /// When its time started.
+    since: Option<Duration>,
+}
 
 impl Patience {
     fn until(&mut self, ex: &Exchange<'_>, uploading: bool) -> (Duration, Reason) {
-        match self.0 {
-            _ if uploading => {
-                self.0 = None;
-                ex.deadline(Duration::MAX, Reason::RequestTimeout)
-            }
-            Some(end) => end,
-            None => {
-                let limit = ex.route().timeouts.first_byte;
-                *self
-                    .0
-                    .insert(ex.deadline(now() + limit, Reason::FirstByteTimeout))
-            }
+        if uploading {
+            *self = Self::default();
+            return ex.deadline(Duration::MAX, Reason::RequestTimeout);
         }
+        if let Some(end) = self.end {
+            return end;
+        }
+        let began = now();
+        self.since = Some(began);
+        let limit = ex.route().timeouts.first_byte;
+        *self
+            .end
+            .insert(ex.deadline(began + limit, Reason::FirstByteTimeout))
+    }
+
+    /// What it means that the time has passed.
+    fn exhausted(&self, ex: &Exchange<'_>) -> Cause {
+        let reason = self
+            .end
+            .map_or(Reason::RequestTimeout, |(_, reason)| reason);
+        let is_servers = self.since.is_some_and(|since| ex.had_most(since));
+        if reason == Reason::RequestTimeout && !is_servers {
+            return Cause::OutOfTime;
+        }
+        Cause::Late(reason)
     }
 }
 
@@ -102,8 +118,7 @@ async fn next_head(
             Ok(0) => return Err(Trouble::Server(ended(call, Reason::UpstreamClosed))),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::TimedOut => {
-                let late = patience.until(ex, false).1;
-                return Err(Trouble::Server(Cause::Late(late)));
+                return Err(Trouble::Server(patience.exhausted(ex)));
             }
             Err(_) => return Err(Trouble::Server(ended(call, Reason::UpstreamReset))),
         }
@@ -166,7 +181,7 @@ async fn forward_interim(ex: &mut Exchange<'_>, head: &Lease) -> io::Result<()> 
     let mut out = Scratch::take();
     let mut writer = HeadWriter::new(&mut out);
     writer.status_line(ex.heads.response.status);
-    edits::copy_end_to_end(&mut writer, &ex.heads.response.fields, head);
+    edits::write_interim(ex, head, &mut writer);
     writer.end();
     ex.conn
         .stream

@@ -9,6 +9,7 @@ use ringfence_io::{Outgoing, Scratch};
 use crate::body::{Body, Coding, Prefix, frame};
 use crate::edits;
 use crate::exchange::{Call, Exchange, Station};
+use crate::own::takes_away;
 use crate::pace::{MinRate, Pace};
 use crate::retry::{self, Cause};
 use crate::upload::{Ends, Upload};
@@ -51,6 +52,10 @@ pub(crate) fn take_prefix(ex: &mut Exchange<'_>) -> Result<(), Fault> {
         return Err(Reason::BodyTooLarge.into());
     }
     let mut body = Body::new(framing, most);
+    if let (Some(route), false) = (ex.facts.route, ex.route().request_headers.is_empty()) {
+        let epoch = ex.epoch.clone();
+        body.drop_trailers(move |name| takes_away(&epoch.plan.route(route).request_headers, name));
+    }
     if ex.conn.pending.is_empty() {
         ex.prefix.done = body.is_done();
     } else {

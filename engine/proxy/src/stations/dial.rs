@@ -68,6 +68,8 @@ pub(crate) async fn anew(ex: &mut Exchange<'_>, ticket: Ticket) -> Station {
         // That says nothing of the server: its place is given back without a verdict.
         Ok(Err(error)) if is_shortage(&error) => return ex.refuse(Reason::Overload),
         Ok(Err(_)) => Reason::ConnectFailed,
+        // The time was spent before: nothing was learnt of the server.
+        Err(_) if late == Reason::RequestTimeout && !ex.had_most(began) => return ex.refuse(late),
         Err(_) => late,
     };
     stats.upstream_connect_failures.inc();

@@ -1,6 +1,7 @@
 //! Relay: passes the response on, its head together with the first of its body.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use ringfence_http::{Fault, Framing, Reason, Version};
 use ringfence_io::{Lease, Outgoing, Scratch, now, timeout_at};
@@ -8,13 +9,17 @@ use ringfence_io::{Lease, Outgoing, Scratch, now, timeout_at};
 use crate::body::{Body, Coding, Piece, frame};
 use crate::edits;
 use crate::exchange::{Call, Exchange, Next, Station};
+use crate::own::takes_away;
 use crate::retry;
-use crate::upload::{Ended, alongside};
+use crate::upload::{Ended, Upload, alongside};
+
+/// How often to look whether the request's body is still on its way.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Why a response ended before its end, and who is to answer for it.
 enum Cut {
     Server(Reason),
-    /// The client, or nobody: the time for the whole exchange may pass while a client reads slowly.
+    /// The client, or nobody: who knows where the time for the whole exchange went.
     Client(Reason),
 }
 
@@ -34,6 +39,10 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, mut call: Call) -> Station {
     let coding = coding(ex, framing);
     let keep = keeps_client(ex, &call, framing, coding);
     let mut body = Body::new(framing, u64::MAX);
+    if let (Some(route), false) = (ex.facts.route, ex.route().response_headers.is_empty()) {
+        let epoch = ex.epoch.clone();
+        body.drop_trailers(move |name| takes_away(&epoch.plan.route(route).response_headers, name));
+    }
     let mut out = Scratch::take();
     edits::write_response(ex, &call, coding, keep, &mut out);
     call.head = Lease::empty();
@@ -133,21 +142,30 @@ async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(
 
 /// Receives more of the body; false at the end of the server's connection.
 async fn fill(ex: &mut Exchange<'_>, call: &mut Call, hint: usize) -> Result<bool, Cut> {
-    let (until, late) = ex.deadline(
-        now() + ex.route().timeouts.between_bytes,
-        Reason::BetweenBytesTimeout,
-    );
     let server = call.link.stream.clone();
-    server.set_recv_deadline(Some(until));
-    match alongside(&mut call.upload, server.recv_sized(hint)).await {
-        Ok(Ok(more)) => {
-            let some = !more.is_empty();
-            call.pending = more;
-            Ok(some)
-        }
-        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => Err(Cut::Server(late)),
-        Ok(Err(_)) => Err(Cut::Server(Reason::UpstreamReset)),
-        Err(fault) => Err(Cut::by_client(fault)),
+    loop {
+        // While it may wait for more of the request, it is for the client's pace to bound the wait.
+        let waits = call.upload.as_ref().is_some_and(Upload::is_moving);
+        let patience = match waits {
+            true => LOOK_AGAIN,
+            false => ex.route().timeouts.between_bytes,
+        };
+        let (until, late) = ex.deadline(now() + patience, Reason::BetweenBytesTimeout);
+        server.set_recv_deadline(Some(until));
+        return match alongside(&mut call.upload, server.recv_sized(hint)).await {
+            Ok(Ok(more)) => {
+                let some = !more.is_empty();
+                call.pending = more;
+                Ok(some)
+            }
+            Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => match late {
+                Reason::BetweenBytesTimeout if waits => continue,
+                Reason::BetweenBytesTimeout => Err(Cut::Server(late)),
+                _ => Err(Cut::Client(late)),
+            },
+            Ok(Err(_)) => Err(Cut::Server(Reason::UpstreamReset)),
+            Err(fault) => Err(Cut::by_client(fault)),
+        };
     }
 }
 

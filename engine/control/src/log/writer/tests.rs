@@ -95,8 +95,13 @@ fn what_can_not_be_reopened_stays() {
     writer.reopen();
     wait_for("the error", || stats.log_write_errors.get() == 1);
     queue.push(record("a"));
+    wait_for("a line in the old file", || hosts(&moved) == ["a"]);
+    // Nobody has to ask a second time.
+    fs::create_dir(&inner).unwrap();
+    wait_for("the new file", || path.exists());
+    queue.push(record("b"));
     writer.finish();
-    assert_eq!(hosts(&moved), ["a"]);
+    assert_eq!(hosts(&path), ["b"]);
 }
 
 #[test]
