@@ -15,6 +15,9 @@ pub(crate) enum Coding {
     Chunked,
 }
 
+/// Says something of a field's name.
+type Test = dyn Fn(&[u8]) -> bool;
+
 /// A body that is being received.
 pub(crate) struct Body {
     decoder: BodyDecoder,
@@ -22,7 +25,7 @@ pub(crate) struct Body {
     limit: u64,
     kept: Kept,
     /// True for a trailer field that is not passed on.
-    drops: Option<Box<dyn Fn(&[u8]) -> bool>>,
+    drops: Option<Box<Test>>,
 }
 
 /// Decoded bytes that are kept so that the request can be sent again. They are copied: a
