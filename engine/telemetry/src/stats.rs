@@ -86,7 +86,7 @@ pub struct About {
     pub thread: u32,
     /// The CPU that it is pinned to, if it is.
     pub cpu: Option<usize>,
-    /// The I/O driver that it really got: "io_uring" or "epoll".
+    /// The I/O driver that it really got: "native", "monoio" or "epoll".
     pub driver: &'static str,
 }
 

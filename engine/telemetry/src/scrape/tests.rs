@@ -146,7 +146,7 @@ fn workers_are_summed_and_shown_alone() {
     registry.worker(0).describe(crate::About {
         thread: 70,
         cpu: Some(3),
-        driver: "io_uring",
+        driver: "native",
     });
     let parsed = scrape(&registry);
     assert_eq!(parsed.get("ringfence_requests_total"), 21.0);
@@ -167,7 +167,7 @@ fn workers_are_summed_and_shown_alone() {
         0.25
     );
     assert_eq!(
-        parsed.get(r#"ringfence_worker_info{worker="0",driver="io_uring",cpu="3"}"#),
+        parsed.get(r#"ringfence_worker_info{worker="0",driver="native",cpu="3"}"#),
         1.0
     );
 }

@@ -1,0 +1,237 @@
+//! A descriptor that this driver serves.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::task::{Context, Poll, Waker};
+
+use super::core::{self, Core};
+use super::slots::End;
+use super::token::{Key, Op};
+use crate::driver::incoming::{Incoming, Wish};
+use crate::lease::Lease;
+use crate::pool;
+
+/// A descriptor, and the slot in which the driver keeps what it knows of it.
+pub(crate) struct Source {
+    /// Nothing once it was given back.
+    fd: Option<OwnedFd>,
+    run: u64,
+    key: Key,
+}
+
+impl Source {
+    /// Takes over a non-blocking descriptor: socket, listener or eventfd.
+    ///
+    /// # Errors
+    /// Outside a run of this driver.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        let run = core::running();
+        let key = core::with(run, |core| core.slots.allot()).ok_or_else(over)?;
+        Ok(Self {
+            fd: Some(fd),
+            run,
+            key,
+        })
+    }
+
+    /// Ready when a read is worth trying, or when there is something for
+    /// [`Source::poll_incoming`].
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.on_core(|core| {
+            let slot = core.slots.owned(self.key);
+            if !slot.unread.is_empty() || slot.end.is_some() {
+                return Poll::Ready(Ok(()));
+            }
+            if slot.receiving {
+                return wait(&mut slot.reader, cx);
+            }
+            self.poll_for_itself(core, cx)
+        })
+    }
+
+    /// Waits until a read is worth trying.
+    pub(super) async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    /// Ready when a write is worth trying.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.on_core(|core| {
+            let slot = core.slots.owned(self.key);
+            if std::mem::take(&mut slot.writable) {
+                return Poll::Ready(Ok(()));
+            }
+            let asked = slot.polling_out;
+            let polled = wait(&mut slot.writer, cx);
+            if !asked {
+                core.poll_out(self.key, self.fd().as_raw_fd());
+            }
+            polled
+        })
+    }
+
+    /// What has been received ahead, or when the caller is to read for itself.
+    pub(crate) fn poll_incoming(
+        &self,
+        cx: &mut Context<'_>,
+        wish: Wish,
+    ) -> Poll<io::Result<Incoming>> {
+        self.on_core(|core| {
+            let slot = core.slots.owned(self.key);
+            if !slot.unread.is_empty() {
+                let before = slot.unread.len();
+                let lease = next_unread(&mut slot.unread, wish);
+                core.unread -= before - slot.unread.len();
+                return Poll::Ready(Ok(Incoming::Bytes(lease)));
+            }
+            match slot.end {
+                None => {}
+                Some(End::Finished) => return Poll::Ready(Ok(Incoming::End)),
+                Some(End::Failed(errno)) => {
+                    // Told once; then there is nothing more.
+                    slot.end = Some(End::Finished);
+                    return Poll::Ready(Err(io::Error::from_raw_os_error(errno)));
+                }
+            }
+            if wish.is_bulk() {
+                slot.found_bulk();
+            }
+            if slot.receiving {
+                let stop = slot.bulk > 0 && !std::mem::replace(&mut slot.cancelled, true);
+                let polled = wait(&mut slot.reader, cx);
+                if stop {
+                    core.ring.cancel(self.key, Op::Receive);
+                }
+                return polled;
+            }
+            if wish.eager {
+                return Poll::Ready(Ok(Incoming::Read));
+            }
+            if slot.bulk > 0 {
+                let polled = self.poll_for_itself(core, cx);
+                if polled.is_ready() {
+                    core.slots.owned(self.key).bulk -= 1;
+                }
+                return polled.map_ok(|()| Incoming::Read);
+            }
+            let polled = wait(&mut slot.reader, cx);
+            core.receive(self.key, self.fd());
+            polled
+        })
+    }
+
+    /// Gives back bytes that were handed out and could not be used yet.
+    pub(crate) fn put_back(&self, lease: Lease) {
+        core::with(self.run, |core| {
+            core.slots.owned(self.key).unread.push_front(lease);
+            core.unread += 1;
+        });
+    }
+
+    /// Whether nothing has come, as far as the driver knows; nothing where it does not receive
+    /// ahead, and so does not know.
+    pub(crate) fn is_quiet(&self) -> Option<bool> {
+        core::with(self.run, |core| {
+            let slot = core.slots.owned(self.key);
+            let came = !slot.unread.is_empty() || slot.end.is_some();
+            (came || slot.receiving).then_some(!came)
+        })
+        .flatten()
+    }
+
+    /// Gives the descriptor back, free of this driver.
+    ///
+    /// # Errors
+    /// When bytes have come that nobody has received: the descriptor alone would lose them.
+    pub(crate) fn into_fd(mut self) -> io::Result<OwnedFd> {
+        self.on_core_now(|core| {
+            core.settle(self.key)?;
+            if core.slots.owned(self.key).unread.is_empty() {
+                core.slots.free(self.key);
+                Ok(())
+            } else {
+                Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "bytes have come that nobody has received",
+                ))
+            }
+        })?;
+        Ok(self.fd.take().expect("a source has its descriptor"))
+    }
+
+    /// Readiness to read, without receiving.
+    fn poll_for_itself(&self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let slot = core.slots.owned(self.key);
+        if std::mem::take(&mut slot.readable) {
+            return Poll::Ready(Ok(()));
+        }
+        let asked = slot.polling_in;
+        let polled = wait(&mut slot.reader, cx);
+        if !asked {
+            core.poll_in(self.key, self.fd().as_raw_fd());
+        }
+        polled
+    }
+
+    fn on_core<T>(
+        &self,
+        work: impl FnOnce(&mut Core) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        core::with(self.run, work).unwrap_or_else(|| Poll::Ready(Err(over())))
+    }
+
+    fn on_core_now<T>(&self, work: impl FnOnce(&mut Core) -> io::Result<T>) -> io::Result<T> {
+        core::with(self.run, work).unwrap_or_else(|| Err(over()))
+    }
+
+    fn fd(&self) -> &OwnedFd {
+        self.fd.as_ref().expect("a source has its descriptor")
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd().as_fd()
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let Some(fd) = self.fd.take() else { return };
+        // Once the run is over nothing is with the kernel, and the descriptor is simply closed.
+        let wakers = core::with(self.run, |core| core.leave(self.key, fd));
+        // Dropped outside the borrow: what a waker keeps alive may be a source.
+        drop(wakers);
+    }
+}
+
+/// The first of what has come. Where much is expected, all that fits into one large buffer: a
+/// copy costs less than what is done for each piece.
+fn next_unread(unread: &mut VecDeque<Lease>, wish: Wish) -> Lease {
+    let first = unread.pop_front().unwrap_or_default();
+    let all = first.len() + unread.front().map_or(0, |next| next.len());
+    if !wish.is_bulk() || all == first.len() || all > wish.most.min(pool::LARGEST) {
+        return first;
+    }
+    let mut large = Lease::holding(pool::take_block(wish.most), 0);
+    large.append(&first);
+    while let Some(next) = unread.pop_front_if(|next| next.len() <= large.room()) {
+        large.append(&next);
+    }
+    large
+}
+
+/// Leaves a waker to be woken.
+fn wait<T>(place: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
+    match place {
+        Some(waker) if waker.will_wake(cx.waker()) => {}
+        place => *place = Some(cx.waker().clone()),
+    }
+    Poll::Pending
+}
+
+fn over() -> io::Error {
+    io::Error::other("the core that served this descriptor has ended")
+}
