@@ -13,7 +13,7 @@ use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 
-use crate::driver::{self, Source};
+use crate::driver::{self, Ahead, Source};
 use crate::listen::ListenSocket;
 use crate::peer::Peer;
 use crate::stream::Stream;
@@ -71,7 +71,7 @@ impl Listener {
     pub async fn accept(&self) -> Option<Stream> {
         loop {
             budget::left().await;
-            match self.accept_now()? {
+            match self.take()? {
                 Ok((socket, peer)) => {
                     budget::spend(0);
                     if let Ok(stream) = Stream::new(socket, Peer::of(peer)) {
@@ -105,6 +105,21 @@ impl Listener {
         }
     }
 
+    /// The next connection: one that the driver has accepted ahead, or one that waits.
+    fn take(&self) -> Option<Result<(OwnedFd, Option<SocketAddrAny>), Errno>> {
+        let ahead = self.source.borrow().as_ref()?.accepted(self.closing.get());
+        match ahead {
+            Ahead::Unknown => self.accept_now(),
+            Ahead::Nothing => Some(Err(Errno::AGAIN)),
+            Ahead::Failed(errno) => Some(Err(errno)),
+            Ahead::Socket(socket) => Some(match rustix::net::getpeername(&socket) {
+                Ok(peer) => Ok((socket, peer)),
+                // It has come and gone.
+                Err(_) => Err(Errno::CONNABORTED),
+            }),
+        }
+    }
+
     fn accept_now(&self) -> Option<Result<(OwnedFd, Option<SocketAddrAny>), Errno>> {
         let source = self.source.borrow();
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -116,7 +131,7 @@ impl Listener {
         let mut failed = false;
         self.unless_closing(poll_fn(|cx| match &*self.source.borrow() {
             Some(source) => source
-                .poll_readable(cx)
+                .poll_accepted(cx)
                 .map(|result| failed = result.is_err()),
             None => Poll::Ready(()),
         }))

@@ -15,7 +15,7 @@ mod source;
 use std::io;
 use std::time::Duration;
 
-pub(crate) use self::incoming::{Incoming, Wish};
+pub(crate) use self::incoming::{Ahead, Incoming, Wish};
 pub(crate) use self::native::{Sizes, probe as probe_native};
 pub(crate) use self::ring::Strength;
 pub use self::ring::probe_io_uring;

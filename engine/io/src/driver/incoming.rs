@@ -1,4 +1,9 @@
-//! How a stream gets its bytes: from what its driver has received ahead, or by reading for itself.
+//! How a stream gets its bytes, and a listener its connections: from what the driver has taken
+//! ahead, or by asking the kernel for itself.
+
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
 
 use crate::lease::Lease;
 use crate::pool;
@@ -11,6 +16,18 @@ pub(crate) enum Incoming {
     End,
     /// A read is worth trying.
     Read,
+}
+
+/// What there is for a listener.
+pub(crate) enum Ahead {
+    /// A connection that the driver has accepted.
+    Socket(OwnedFd),
+    /// The driver has failed to accept.
+    Failed(Errno),
+    /// Nothing, and the driver will tell when there is.
+    Nothing,
+    /// An accept is worth trying.
+    Unknown,
 }
 
 /// What a stream that wants to receive expects.

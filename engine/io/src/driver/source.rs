@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
 
-use super::incoming::{Incoming, Wish};
+use super::incoming::{Ahead, Incoming, Wish};
 use super::{monoio, native};
 use crate::lease::Lease;
 
@@ -56,6 +56,22 @@ impl Source {
             Self::Monoio(_) if wish.eager => Poll::Ready(Ok(Incoming::Read)),
             Self::Monoio(source) => source.poll_readable(cx).map_ok(|()| Incoming::Read),
             Self::Native(source) => source.poll_incoming(cx, wish),
+        }
+    }
+
+    /// What a listener finds accepted. With `last`, nothing is accepted ahead any more.
+    pub(crate) fn accepted(&self, last: bool) -> Ahead {
+        match self {
+            Self::Monoio(_) => Ahead::Unknown,
+            Self::Native(source) => source.accepted(last),
+        }
+    }
+
+    /// Ready when an accept is worth trying, or there is something for [`Source::accepted`].
+    pub(crate) fn poll_accepted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Monoio(source) => source.poll_readable(cx),
+            Self::Native(source) => source.poll_accepted(cx),
         }
     }
 

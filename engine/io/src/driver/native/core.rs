@@ -249,6 +249,7 @@ impl Core {
             return self.slots.clear_out(done.key);
         }
         slot.accepted.extend(done.socket);
+        slot.end_accepting(done.result);
         let ahead = slot.accepted.len() >= ACCEPT_AHEAD && slot.accepting;
         if ahead && !std::mem::replace(&mut slot.cancelled, true) {
             self.ring.cancel(done.key, Op::Accept);

@@ -44,6 +44,8 @@ pub(super) struct Slot {
     pub(super) unread: VecDeque<Lease>,
     /// Connections that have come.
     pub(super) accepted: VecDeque<OwnedFd>,
+    /// Accepting ahead has failed: wait for a connection before it is tried again.
+    pub(super) accept_later: bool,
     pub(super) end: Option<End>,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
@@ -82,6 +84,14 @@ impl Slot {
             // We ended it, or it may go on.
             Errno::CANCELED | Errno::AGAIN | Errno::INTR => {}
             errno => self.end = Some(End::Failed(errno.raw_os_error())),
+        }
+    }
+
+    /// Accepting ahead has ended, with this result.
+    pub(super) fn end_accepting(&mut self, result: i32) {
+        if result < 0 && result != -Errno::CANCELED.raw_os_error() {
+            self.end = Some(End::Failed(-result));
+            self.accept_later = true;
         }
     }
 

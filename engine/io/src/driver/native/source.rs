@@ -6,10 +6,12 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll, Waker};
 
+use rustix::io::Errno;
+
 use super::core::{self, Core};
 use super::slots::End;
 use super::token::{Key, Op};
-use crate::driver::incoming::{Incoming, Wish};
+use crate::driver::incoming::{Ahead, Incoming, Wish};
 use crate::lease::Lease;
 use crate::pool;
 
@@ -118,6 +120,49 @@ impl Source {
             }
             let polled = wait(&mut slot.reader, cx);
             core.receive(self.key, self.fd());
+            polled
+        })
+    }
+
+    /// A connection that has been accepted ahead, or when the caller is to accept for itself. With
+    /// `last` none will be accepted ahead any more.
+    pub(crate) fn accepted(&self, last: bool) -> Ahead {
+        let taken = core::with(self.run, |core| {
+            // Where the kernel does not let go, it has at most one more turn to make.
+            let settled = !last || core.settle(self.key).is_ok();
+            let slot = core.slots.owned(self.key);
+            match (slot.accepted.pop_front(), slot.end.take()) {
+                (Some(socket), end) => {
+                    slot.end = end;
+                    Ahead::Socket(socket)
+                }
+                (None, Some(End::Failed(errno))) if !last => {
+                    Ahead::Failed(Errno::from_raw_os_error(errno))
+                }
+                _ if slot.accepting && settled => Ahead::Nothing,
+                _ => Ahead::Unknown,
+            }
+        });
+        taken.unwrap_or(Ahead::Unknown)
+    }
+
+    /// Ready when there is something for [`Source::accepted`].
+    pub(crate) fn poll_accepted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.on_core(|core| {
+            let slot = core.slots.owned(self.key);
+            if !slot.accepted.is_empty() || slot.end.is_some() {
+                return Poll::Ready(Ok(()));
+            }
+            if slot.accepting {
+                return wait(&mut slot.reader, cx);
+            }
+            if slot.accept_later {
+                let polled = self.poll_for_itself(core, cx);
+                core.slots.owned(self.key).accept_later = polled.is_pending();
+                return polled;
+            }
+            let polled = wait(&mut slot.reader, cx);
+            core.accept(self.key, self.fd());
             polled
         })
     }
