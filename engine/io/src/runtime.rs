@@ -83,6 +83,11 @@ pub struct Stats {
     pub accept_backoffs: u64,
     /// Connections closed unserved for want of descriptors.
     pub accept_shed: u64,
+    /// Times that completions outran the ring's queue and waited with the kernel; none are lost.
+    pub ring_overflows: u64,
+    /// Times that the kernel found no shared buffer to receive into, and a connection read for
+    /// itself instead.
+    pub buffers_short: u64,
 }
 
 thread_local! {
@@ -125,6 +130,8 @@ pub fn stats() -> Stats {
         panics: counters::get(|c| &c.panics),
         accept_backoffs: counters::get(|c| &c.backoffs),
         accept_shed: counters::get(|c| &c.shed),
+        ring_overflows: counters::get(|c| &c.overflows),
+        buffers_short: counters::get(|c| &c.starved),
     }
 }
 

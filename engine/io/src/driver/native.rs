@@ -16,6 +16,8 @@ mod ring;
 mod sleep;
 mod slots;
 mod source;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod token;
 

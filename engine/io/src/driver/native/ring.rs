@@ -4,6 +4,7 @@
 //! which the ring itself holds; received bytes go to the provided buffers (see
 //! [`super::buffers`]). So nothing that happens above can leave the kernel with a stale pointer.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -18,6 +19,7 @@ use io_uring_07::{
 use rustix::io::Errno;
 
 use super::token::{Key, Op};
+use crate::counters;
 
 /// The group by which receives name the provided buffers.
 pub(super) const GROUP: u16 = 0;
@@ -46,10 +48,10 @@ pub(super) struct Ring {
     whole: NonNull<IoUring>,
     /// The ring's descriptor is registered with this thread, which spares a look-up each call.
     registered: bool,
+    /// Operations that the kernel would not take in time.
+    backlog: VecDeque<Entry>,
     /// The moment of the timer that was submitted last.
     moment: Box<Timespec>,
-    /// Times that completions outran their queue.
-    overflows: u64,
 }
 
 impl Ring {
@@ -67,19 +69,14 @@ impl Ring {
             completion: ManuallyDrop::new(completion),
             whole,
             registered,
+            backlog: VecDeque::new(),
             moment: Box::default(),
-            overflows: 0,
         })
     }
 
     /// For registering things with the ring.
     pub(super) fn submitter(&self) -> &Submitter<'static> {
         &self.submitter
-    }
-
-    /// Times that completions outran their queue and waited with the kernel.
-    pub(super) fn overflows(&self) -> u64 {
-        self.overflows
     }
 
     /// Receives from a socket into provided buffers until a completion without `more`.
@@ -125,11 +122,20 @@ impl Ring {
     /// Submits what was asked for in one system call, which also waits until something has
     /// completed where `wait` says so and nothing has. Makes none where there is no reason to.
     pub(super) fn turn(&mut self, wait: bool) -> io::Result<()> {
+        while let Some(entry) = self.backlog.pop_front() {
+            if !self.enqueue(&entry) {
+                self.backlog.push_front(entry);
+                break;
+            }
+        }
         self.submission.sync();
         self.completion.sync();
+        let wait = wait && self.backlog.is_empty();
         let wait = wait && self.completion.is_empty();
         let overflown = self.submission.cq_overflow();
-        self.overflows += u64::from(overflown);
+        if overflown {
+            counters::up(|c| &c.overflows);
+        }
         if !wait && !overflown && self.submission.is_empty() && !self.submission.taskrun() {
             return Ok(());
         }
@@ -171,14 +177,26 @@ impl Ring {
     /// Queues an operation, submitting the queue first where it is full.
     fn push(&mut self, entry: Entry, key: Key, op: Op) {
         let entry = entry.user_data(key.token(op));
-        // SAFETY: no entry made in this file refers to memory but the timer's, and that is the
-        // ring's own; see the top of the file.
-        while unsafe { self.submission.push(&entry) }.is_err() {
+        if self.backlog.is_empty() {
+            if self.enqueue(&entry) {
+                return;
+            }
             self.submission.sync();
-            // Where this fails the queue stays full, and we come back.
+            // Where this fails the queue stays full, and the next turn goes on.
             let _ = self.submitter.submit();
             self.submission.sync();
+            if self.enqueue(&entry) {
+                return;
+            }
         }
+        self.backlog.push_back(entry);
+    }
+
+    /// False where the queue is full.
+    fn enqueue(&mut self, entry: &Entry) -> bool {
+        // SAFETY: no entry made in this file refers to memory but the timer's, and that is the
+        // ring's own; see the top of the file.
+        unsafe { self.submission.push(entry) }.is_ok()
     }
 }
 

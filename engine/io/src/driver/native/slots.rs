@@ -8,6 +8,7 @@ use std::task::Waker;
 use rustix::io::Errno;
 
 use super::token::{Key, Op};
+use crate::counters;
 use crate::lease::Lease;
 
 /// Receives that read for themselves after one that found bulk.
@@ -78,6 +79,7 @@ impl Slot {
         match Errno::from_raw_os_error(-result) {
             // No provided buffer was left: bytes are there, and the next receive reads for itself.
             Errno::NOBUFS => {
+                counters::up(|c| &c.starved);
                 self.readable = true;
                 self.bulk = self.bulk.max(1);
             }
