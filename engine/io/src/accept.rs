@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+use rustix::process::{Resource, getrlimit};
 
 use crate::driver::{self, Ahead, Source};
 use crate::listen::ListenSocket;
@@ -112,6 +113,12 @@ impl Listener {
             Ahead::Unknown => self.accept_now(),
             Ahead::Nothing => Some(Err(Errno::AGAIN)),
             Ahead::Failed(errno) => Some(Err(errno)),
+            Ahead::Socket(socket) if is_beyond_limit(&socket) => {
+                // The kernel accepts ahead up to the limit that was in force when it began.
+                self.source.borrow().as_ref()?.end_ahead();
+                counters::up(|c| &c.shed);
+                Some(Err(Errno::MFILE))
+            }
             Ahead::Socket(socket) => Some(match rustix::net::getpeername(&socket) {
                 Ok(peer) => Ok((socket, peer)),
                 // It has come and gone.
@@ -180,6 +187,11 @@ impl Listener {
         // Another thread may have been faster; the next round tries again.
         *reserve = new_reserve().ok();
     }
+}
+
+fn is_beyond_limit(socket: &OwnedFd) -> bool {
+    let most = getrlimit(Resource::Nofile).current;
+    most.is_some_and(|most| socket.as_raw_fd() as u64 >= most)
 }
 
 fn new_reserve() -> io::Result<OwnedFd> {

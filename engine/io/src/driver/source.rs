@@ -67,6 +67,14 @@ impl Source {
         }
     }
 
+    /// Ends accepting ahead for now; what has been accepted stays.
+    pub(crate) fn end_ahead(&self) {
+        match self {
+            Self::Monoio(_) => {}
+            Self::Native(source) => source.end_ahead(),
+        }
+    }
+
     /// Ready when an accept is worth trying, or there is something for [`Source::accepted`].
     pub(crate) fn poll_accepted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {

@@ -146,6 +146,12 @@ impl Source {
         taken.unwrap_or(Ahead::Unknown)
     }
 
+    /// Ends accepting ahead for now; what has been accepted stays.
+    pub(crate) fn end_ahead(&self) {
+        // Where the kernel does not let go, what it accepts is found later.
+        core::with(self.run, |core| core.settle(self.key).is_ok());
+    }
+
     /// Ready when there is something for [`Source::accepted`].
     pub(crate) fn poll_accepted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.on_core(|core| {
