@@ -19,6 +19,7 @@ mod lease;
 mod limits;
 mod listen;
 mod mailbox;
+mod outgoing;
 mod outq;
 mod peer;
 mod pool;
@@ -39,12 +40,12 @@ pub use self::lease::Lease;
 pub use self::limits::{NofileLimit, raise_nofile_limit};
 pub use self::listen::ListenSocket;
 pub use self::mailbox::{Mailbox, Postbox, mailbox};
+pub use self::outgoing::{Outgoing, Payload};
 pub use self::peer::Peer;
 pub use self::pool::held_bytes;
 pub use self::runtime::{
     DriverKind, DriverReport, RunOptions, Stats, driver_report, probe_driver, run, stats,
 };
 pub use self::scratch::Scratch;
-pub use self::send::{Outgoing, Payload};
 pub use self::stream::Stream;
 pub use self::task::{panics, spawn};

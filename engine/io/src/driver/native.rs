@@ -13,6 +13,8 @@ mod home;
 mod probe;
 #[allow(unsafe_code, reason = "submitting to a ring is unsafe by its nature")]
 mod ring;
+#[allow(unsafe_code, reason = "the kernel's form of a message")]
+mod sending;
 mod sleep;
 mod slots;
 mod source;

@@ -8,11 +8,13 @@ use std::task::Waker;
 
 use super::buffers::Buffers;
 use super::ring::{Completion, Ring};
+use super::sending::Sending;
 use super::slots::Slots;
 use super::timers::Timers;
 use super::token::{Key, Op};
 use crate::clock::now;
 use crate::lease::Lease;
+use crate::outgoing::Outgoing;
 
 /// Completions that are taken in one turn; others wait for the next.
 const COMPLETIONS_AT_ONCE: usize = 512;
@@ -181,6 +183,7 @@ impl Core {
         self.unread -= slot.unread.len();
         slot.unread.clear();
         slot.accepted.clear();
+        slot.sent = None;
         self.slots.leave(key, fd);
         wakers
     }
@@ -188,6 +191,7 @@ impl Core {
     fn complete(&mut self, done: Completion) {
         match done.op {
             Op::Receive => return self.received(&done),
+            Op::Send => return self.sent(&done),
             Op::Accept => return self.accepted(done),
             Op::Timer => return self.timers.disarm(),
             Op::Nothing => return,
@@ -240,6 +244,18 @@ impl Core {
         self.woken.extend(slot.reader.take());
     }
 
+    fn sent(&mut self, done: &Completion) {
+        let Some(slot) = self.slots.get(done.key) else {
+            return;
+        };
+        let sending = slot.sending.take();
+        if slot.is_leaving() {
+            return self.slots.clear_out(done.key);
+        }
+        slot.sent = sending.map(|sending| (sending.into_inner(), done.result));
+        self.woken.extend(slot.writer.take());
+    }
+
     fn accepted(&mut self, done: Completion) {
         let Some(slot) = self.slots.get(done.key) else {
             return;
@@ -263,6 +279,19 @@ impl Core {
         slot.receiving = true;
         slot.cancelled = false;
         self.ring.receive(fd.as_raw_fd(), key);
+    }
+
+    /// Begins to send what the socket takes at once.
+    pub(super) fn send(&mut self, key: Key, fd: &OwnedFd, out: Outgoing) {
+        let slot = self.slots.owned(key);
+        assert!(slot.sending.is_none(), "one send at a time");
+        let sending = slot.sending.insert(Sending::new(out));
+        #[allow(unsafe_code, reason = "the kernel reads memory that we must keep")]
+        // SAFETY: the slot keeps it until `sent`, and a slot is freed only at rest; where the
+        // core ends before, `retire` leaks the slots.
+        unsafe {
+            self.ring.send(fd.as_raw_fd(), key, sending);
+        }
     }
 
     /// Begins to accept ahead.
@@ -303,6 +332,10 @@ impl Core {
         }
         if let Some(buffers) = self.buffers.take() {
             buffers.retire(&self.ring);
+        }
+        if !self.slots.busy().is_empty() {
+            // The kernel may still refer to what they hold.
+            std::mem::forget(std::mem::take(&mut self.slots));
         }
     }
 }

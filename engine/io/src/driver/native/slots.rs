@@ -7,9 +7,11 @@ use std::task::Waker;
 
 use rustix::io::Errno;
 
+use super::sending::Sending;
 use super::token::{Key, Op};
 use crate::counters;
 use crate::lease::Lease;
+use crate::outgoing::Outgoing;
 
 /// Receives that read for themselves after one that found bulk.
 const BULK_MEMORY: u8 = 8;
@@ -32,6 +34,8 @@ pub(super) struct Slot {
     /// Operations that are with the kernel.
     pub(super) receiving: bool,
     pub(super) accepting: bool,
+    /// With the bytes that it refers to.
+    pub(super) sending: Option<Sending>,
     pub(super) polling_in: bool,
     pub(super) polling_out: bool,
     /// The receive, or the accept, was told to end.
@@ -39,6 +43,8 @@ pub(super) struct Slot {
     /// A wait has ended with nobody there to see it.
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// What has come of a send, and its bytes.
+    pub(super) sent: Option<(Outgoing, i32)>,
     /// Receives to come that should read for themselves rather than be read for: bulk is flowing.
     pub(super) bulk: u8,
     /// Bytes that have come and were not asked for yet.
@@ -57,7 +63,11 @@ pub(super) struct Slot {
 impl Slot {
     /// Whether something is with the kernel.
     pub(super) fn is_busy(&self) -> bool {
-        self.receiving || self.accepting || self.polling_in || self.polling_out
+        self.receiving
+            || self.accepting
+            || self.sending.is_some()
+            || self.polling_in
+            || self.polling_out
     }
 
     /// Whether its owner has gone.
@@ -102,6 +112,7 @@ impl Slot {
         [
             self.receiving.then_some(Op::Receive),
             self.accepting.then_some(Op::Accept),
+            self.sending.is_some().then_some(Op::Send),
             self.polling_in.then_some(Op::Readable),
             self.polling_out.then_some(Op::Writable),
         ]

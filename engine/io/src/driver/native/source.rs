@@ -13,7 +13,9 @@ use super::slots::End;
 use super::token::{Key, Op};
 use crate::driver::incoming::{Ahead, Incoming, Wish};
 use crate::lease::Lease;
+use crate::outgoing::Outgoing;
 use crate::pool;
+use crate::scratch::Scratch;
 
 /// A descriptor, and the slot in which the driver keeps what it knows of it.
 pub(crate) struct Source {
@@ -72,6 +74,41 @@ impl Source {
             }
             polled
         })
+    }
+
+    /// Sends what the socket takes at once, together with what else is asked for in this round.
+    /// Gives the bytes back. When the future is dropped they are sent all the same.
+    pub(crate) async fn send(&self, out: Outgoing) -> (Outgoing, Result<usize, Errno>) {
+        let mut out = Some(out);
+        poll_fn(|cx| {
+            let polled = core::with(self.run, |core| self.poll_sent(core, cx, &mut out));
+            polled.unwrap_or_else(|| {
+                // The core has ended, and with it whatever it was sending.
+                let out = out
+                    .take()
+                    .unwrap_or_else(|| Outgoing::head(Scratch::none()));
+                Poll::Ready((out, Err(Errno::PIPE)))
+            })
+        })
+        .await
+    }
+
+    /// Begins the send on the first call.
+    fn poll_sent(
+        &self,
+        core: &mut Core,
+        cx: &Context<'_>,
+        out: &mut Option<Outgoing>,
+    ) -> Poll<(Outgoing, Result<usize, Errno>)> {
+        if let Some(out) = out.take() {
+            core.send(self.key, self.fd(), out);
+        }
+        let slot = core.slots.owned(self.key);
+        match slot.sent.take() {
+            None => wait(&mut slot.writer, cx),
+            Some((out, n)) if n >= 0 => Poll::Ready((out, Ok(n as usize))),
+            Some((out, errno)) => Poll::Ready((out, Err(Errno::from_raw_os_error(-errno)))),
+        }
     }
 
     /// What has been received ahead, or when the caller is to read for itself.
