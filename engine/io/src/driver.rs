@@ -63,6 +63,12 @@ pub async fn sleep(duration: Duration) {
     }
 }
 
+/// Whether a waker that is kept keeps next to nothing: then it is kept rather than cloned anew for
+/// each wait.
+pub(crate) fn has_light_wakers() -> bool {
+    native::is_running()
+}
+
 /// Whether a task may wake itself: everything else gets its turn before it goes on.
 pub(crate) fn is_fair() -> bool {
     native::is_running()

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
 use crate::budget;
-use crate::driver::{Incoming, Wish};
+use crate::driver::{self, Incoming, Wish};
 use crate::lease::Lease;
 use crate::pool;
 use crate::stream::Stream;
@@ -100,6 +100,7 @@ impl Stream {
         let polled = self.source.poll_incoming(cx, Wish { eager, most });
         match polled {
             Poll::Pending => self.recv_deadline.park(cx.waker()),
+            Poll::Ready(_) if driver::has_light_wakers() => {}
             Poll::Ready(_) => self.recv_deadline.unpark(),
         }
         polled
