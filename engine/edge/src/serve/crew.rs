@@ -116,6 +116,7 @@ fn about(cpu: Option<usize>, driver: &DriverReport) -> About {
         thread,
         cpu,
         driver: driver.kind.name(),
+        lack: driver.note.clone(),
     }
 }
 

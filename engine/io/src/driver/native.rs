@@ -30,7 +30,7 @@ use std::task::Poll;
 
 pub(crate) use self::core::Sizes;
 use self::executor::Executor;
-pub(crate) use self::executor::spawn;
+pub(crate) use self::executor::{is_alone, spawn};
 use self::home::Home;
 pub(crate) use self::probe::probe;
 pub(crate) use self::sleep::sleep;

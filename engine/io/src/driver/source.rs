@@ -94,11 +94,12 @@ impl Source {
         }
     }
 
-    /// Tries to send where the driver does that together with other connections' sends; else, and
-    /// where there is nothing to send, gives `out` back untried. The future may be dropped.
+    /// Tries to send where the driver does that together with other connections' sends and there
+    /// may be some in this round; else, and where there is nothing to send, gives `out` back
+    /// untried. The future may be dropped.
     pub(crate) async fn send(&self, out: Outgoing) -> (Outgoing, Option<Result<usize, Errno>>) {
         match self {
-            Self::Native(source) if out.len() > 0 => {
+            Self::Native(source) if out.len() > 0 && !native::is_alone() => {
                 let (out, result) = source.send(out).await;
                 (out, Some(result))
             }
