@@ -28,33 +28,19 @@ impl Stream {
         if self.poisoned.replace(true) {
             return Err(io::Error::new(io::ErrorKind::BrokenPipe, Poisoned));
         }
-        let mut rest = self.begin(out).await?;
-        if rest.left() > 0 {
-            poll_fn(|cx| self.poll_send(cx, &mut rest)).await?;
-        }
-        self.poisoned.set(false);
-        if rest.unsent.is_some() {
-            self.send_deadline.set(None);
-        }
-        Ok(())
-    }
-
-    /// The first attempt, which the driver makes together with those of other connections where
-    /// it can.
-    async fn begin(&self, mut out: Outgoing) -> io::Result<Rest> {
-        out.join();
-        budget::left().await;
-        let (out, tried) = self.source.send(out).await;
         let mut rest = Rest {
             out,
             sent: 0,
             full: false,
             unsent: None,
         };
-        if let Some(result) = tried {
-            self.tried(&mut rest, result)?;
+        rest.out.join();
+        poll_fn(|cx| self.poll_send(cx, &mut rest)).await?;
+        self.poisoned.set(false);
+        if rest.unsent.is_some() {
+            self.send_deadline.set(None);
         }
-        Ok(rest)
+        Ok(())
     }
 
     /// Takes note of what came of an attempt.

@@ -13,8 +13,6 @@ mod home;
 mod probe;
 #[allow(unsafe_code, reason = "submitting to a ring is unsafe by its nature")]
 mod ring;
-#[allow(unsafe_code, reason = "the kernel's form of a message")]
-mod sending;
 mod sleep;
 mod slots;
 mod source;
@@ -22,6 +20,7 @@ mod source;
 mod tests;
 mod timers;
 mod token;
+mod unread;
 
 use std::io;
 use std::pin::pin;
@@ -30,7 +29,7 @@ use std::task::Poll;
 
 pub(crate) use self::core::Sizes;
 use self::executor::Executor;
-pub(crate) use self::executor::{is_alone, spawn};
+pub(crate) use self::executor::spawn;
 use self::home::Home;
 pub(crate) use self::probe::probe;
 pub(crate) use self::sleep::sleep;

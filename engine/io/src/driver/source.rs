@@ -5,12 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
 
-use rustix::io::Errno;
-
 use super::incoming::{Ahead, Incoming, Wish};
 use super::{monoio, native};
 use crate::lease::Lease;
-use crate::outgoing::Outgoing;
 
 /// A descriptor that is waited for.
 pub(crate) enum Source {
@@ -91,19 +88,6 @@ impl Source {
         match self {
             Self::Monoio(_) => unreachable!("it receives nothing ahead"),
             Self::Native(source) => source.put_back(lease),
-        }
-    }
-
-    /// Tries to send where the driver does that together with other connections' sends and there
-    /// may be some in this round; else, and where there is nothing to send, gives `out` back
-    /// untried. The future may be dropped.
-    pub(crate) async fn send(&self, out: Outgoing) -> (Outgoing, Option<Result<usize, Errno>>) {
-        match self {
-            Self::Native(source) if out.len() > 0 && !native::is_alone() => {
-                let (out, result) = source.send(out).await;
-                (out, Some(result))
-            }
-            _ => (out, None),
         }
     }
 

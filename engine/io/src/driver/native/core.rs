@@ -8,13 +8,11 @@ use std::task::Waker;
 
 use super::buffers::Buffers;
 use super::ring::{Completion, Ring};
-use super::sending::Sending;
 use super::slots::Slots;
 use super::timers::Timers;
 use super::token::{Key, Op};
 use crate::clock::now;
 use crate::lease::Lease;
-use crate::outgoing::Outgoing;
 
 /// Completions that are taken in one turn; others wait for the next.
 const COMPLETIONS_AT_ONCE: usize = 512;
@@ -182,8 +180,7 @@ impl Core {
         let wakers = [slot.reader.take(), slot.writer.take()];
         self.unread -= slot.unread.len();
         slot.unread.clear();
-        slot.accepted.clear();
-        slot.sent = None;
+        slot.accepted = None;
         self.slots.leave(key, fd);
         wakers
     }
@@ -191,7 +188,6 @@ impl Core {
     fn complete(&mut self, done: Completion) {
         match done.op {
             Op::Receive => return self.received(&done),
-            Op::Send => return self.sent(&done),
             Op::Accept => return self.accepted(done),
             Op::Timer => return self.timers.disarm(),
             Op::Nothing => return,
@@ -232,7 +228,7 @@ impl Core {
                 if lease.len() == room {
                     slot.found_bulk();
                 }
-                slot.unread.push_back(lease);
+                slot.unread.push(lease);
                 self.unread += 1;
             }
             (result, _) => slot.end_receiving(result),
@@ -244,18 +240,6 @@ impl Core {
         self.woken.extend(slot.reader.take());
     }
 
-    fn sent(&mut self, done: &Completion) {
-        let Some(slot) = self.slots.get(done.key) else {
-            return;
-        };
-        let sending = slot.sending.take();
-        if slot.is_leaving() {
-            return self.slots.clear_out(done.key);
-        }
-        slot.sent = sending.map(|sending| (sending.into_inner(), done.result));
-        self.woken.extend(slot.writer.take());
-    }
-
     fn accepted(&mut self, done: Completion) {
         let Some(slot) = self.slots.get(done.key) else {
             return;
@@ -264,9 +248,9 @@ impl Core {
         if slot.is_leaving() {
             return self.slots.clear_out(done.key);
         }
-        slot.accepted.extend(done.socket);
+        let waiting = slot.accept(done.socket);
         slot.end_accepting(done.result);
-        let ahead = slot.accepted.len() >= ACCEPT_AHEAD && slot.accepting;
+        let ahead = waiting >= ACCEPT_AHEAD && slot.accepting;
         if ahead && !std::mem::replace(&mut slot.cancelled, true) {
             self.ring.cancel(done.key, Op::Accept);
         }
@@ -279,19 +263,6 @@ impl Core {
         slot.receiving = true;
         slot.cancelled = false;
         self.ring.receive(fd.as_raw_fd(), key);
-    }
-
-    /// Begins to send what the socket takes at once.
-    pub(super) fn send(&mut self, key: Key, fd: &OwnedFd, out: Outgoing) {
-        let slot = self.slots.owned(key);
-        assert!(slot.sending.is_none(), "one send at a time");
-        let sending = slot.sending.insert(Sending::new(out));
-        #[allow(unsafe_code, reason = "the kernel reads memory that we must keep")]
-        // SAFETY: the slot keeps it until `sent`, and a slot is freed only at rest; where the
-        // core ends before, `retire` leaks the slots.
-        unsafe {
-            self.ring.send(fd.as_raw_fd(), key, sending);
-        }
     }
 
     /// Begins to accept ahead.
@@ -332,10 +303,6 @@ impl Core {
         }
         if let Some(buffers) = self.buffers.take() {
             buffers.retire(&self.ring);
-        }
-        if !self.slots.busy().is_empty() {
-            // The kernel may still refer to what they hold.
-            std::mem::forget(std::mem::take(&mut self.slots));
         }
     }
 }

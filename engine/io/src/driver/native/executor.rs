@@ -106,7 +106,7 @@ impl Executor {
 
     /// Whether nothing can go on.
     pub(super) fn is_idle(&self) -> bool {
-        is_alone()
+        QUEUE.with_borrow(VecDeque::is_empty)
     }
 
     fn take_calls(&self) {
@@ -130,11 +130,6 @@ impl Drop for Executor {
         HERE.set(ptr::null());
         HOME.set(None);
     }
-}
-
-/// Whether no other task can go on.
-pub(crate) fn is_alone() -> bool {
-    QUEUE.with_borrow(VecDeque::is_empty)
 }
 
 /// Runs a future beside the others on this thread. It must not panic.

@@ -1,8 +1,8 @@
 //! The ring: its queues, what may be asked of it, and the one system call.
 //!
-//! Only two kinds of operations refer to memory: a timer to its moment, which the ring itself
-//! holds, and a send to its bytes, which a slot holds until it has completed. Received bytes go
-//! to the provided buffers (see [`super::buffers`]).
+//! No operation that is asked for here refers to memory of ours, but for the moment of a timer,
+//! which the ring itself holds; received bytes go to the provided buffers (see
+//! [`super::buffers`]). So nothing that happens above can leave the kernel with a stale pointer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,7 +18,6 @@ use io_uring_07::{
 };
 use rustix::io::Errno;
 
-use super::sending::{Place, Sending};
 use super::token::{Key, Op};
 use crate::counters;
 
@@ -91,21 +90,6 @@ impl Ring {
         let flags = libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         let entry = opcode::AcceptMulti::new(Fd(fd)).flags(flags).build();
         self.push(entry, key, Op::Accept);
-    }
-
-    /// Sends what the socket takes at once.
-    ///
-    /// # Safety
-    /// `sending` must live until this has completed.
-    pub(super) unsafe fn send(&mut self, fd: RawFd, key: Key, sending: &Sending) {
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        let entry = match sending.place() {
-            Place::Run(start, len) => opcode::Send::new(Fd(fd), start, len).flags(flags).build(),
-            Place::Runs(header) => opcode::SendMsg::new(Fd(fd), header)
-                .flags(flags as u32)
-                .build(),
-        };
-        self.push(entry, key, Op::Send);
     }
 
     /// Completes once a read is worth trying.
@@ -210,8 +194,8 @@ impl Ring {
 
     /// False where the queue is full.
     fn enqueue(&mut self, entry: &Entry) -> bool {
-        // SAFETY: of the entries made in this file only two kinds refer to memory: a timer's is the
-        // ring's own, a send's stays as its caller has promised; see the top of the file.
+        // SAFETY: no entry made in this file refers to memory but the timer's, and that is the
+        // ring's own; see the top of the file.
         unsafe { self.submission.push(entry) }.is_ok()
     }
 }

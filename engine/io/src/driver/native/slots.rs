@@ -7,11 +7,9 @@ use std::task::Waker;
 
 use rustix::io::Errno;
 
-use super::sending::Sending;
 use super::token::{Key, Op};
+use super::unread::Unread;
 use crate::counters;
-use crate::lease::Lease;
-use crate::outgoing::Outgoing;
 
 /// Receives that read for themselves after one that found bulk.
 const BULK_MEMORY: u8 = 8;
@@ -34,8 +32,6 @@ pub(super) struct Slot {
     /// Operations that are with the kernel.
     pub(super) receiving: bool,
     pub(super) accepting: bool,
-    /// With the bytes that it refers to.
-    pub(super) sending: Option<Sending>,
     pub(super) polling_in: bool,
     pub(super) polling_out: bool,
     /// The receive, or the accept, was told to end.
@@ -43,14 +39,12 @@ pub(super) struct Slot {
     /// A wait has ended with nobody there to see it.
     pub(super) readable: bool,
     pub(super) writable: bool,
-    /// What has come of a send, and its bytes.
-    pub(super) sent: Option<(Outgoing, i32)>,
     /// Receives to come that should read for themselves rather than be read for: bulk is flowing.
     pub(super) bulk: u8,
     /// Bytes that have come and were not asked for yet.
-    pub(super) unread: VecDeque<Lease>,
-    /// Connections that have come.
-    pub(super) accepted: VecDeque<OwnedFd>,
+    pub(super) unread: Unread,
+    /// Connections that have come; for listeners, which are few.
+    pub(super) accepted: Option<Box<VecDeque<OwnedFd>>>,
     /// Accepting ahead has failed: wait for a connection before it is tried again.
     pub(super) accept_later: bool,
     pub(super) end: Option<End>,
@@ -63,11 +57,7 @@ pub(super) struct Slot {
 impl Slot {
     /// Whether something is with the kernel.
     pub(super) fn is_busy(&self) -> bool {
-        self.receiving
-            || self.accepting
-            || self.sending.is_some()
-            || self.polling_in
-            || self.polling_out
+        self.receiving || self.accepting || self.polling_in || self.polling_out
     }
 
     /// Whether its owner has gone.
@@ -99,6 +89,23 @@ impl Slot {
         }
     }
 
+    /// Keeps a connection that has come; gives how many wait.
+    pub(super) fn accept(&mut self, socket: Option<OwnedFd>) -> usize {
+        let accepted = self.accepted.get_or_insert_default();
+        accepted.extend(socket);
+        accepted.len()
+    }
+
+    /// Whether a connection waits.
+    pub(super) fn has_accepted(&self) -> bool {
+        self.accepted.as_ref().is_some_and(|some| !some.is_empty())
+    }
+
+    /// The connection that has waited longest.
+    pub(super) fn next_accepted(&mut self) -> Option<OwnedFd> {
+        self.accepted.as_mut()?.pop_front()
+    }
+
     /// Accepting ahead has ended, with this result.
     pub(super) fn end_accepting(&mut self, result: i32) {
         if result < 0 && result != -Errno::CANCELED.raw_os_error() {
@@ -112,7 +119,6 @@ impl Slot {
         [
             self.receiving.then_some(Op::Receive),
             self.accepting.then_some(Op::Accept),
-            self.sending.is_some().then_some(Op::Send),
             self.polling_in.then_some(Op::Readable),
             self.polling_out.then_some(Op::Writable),
         ]
@@ -198,6 +204,11 @@ impl Slots {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_idle_connection_costs_two_cache_lines() {
+        assert!(size_of::<Slot>() <= 128, "{}", size_of::<Slot>());
+    }
 
     #[test]
     fn a_slot_is_not_given_on_while_the_kernel_has_something_of_it() {

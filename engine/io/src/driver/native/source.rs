@@ -1,6 +1,5 @@
 //! A descriptor that this driver serves.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -13,9 +12,6 @@ use super::slots::End;
 use super::token::{Key, Op};
 use crate::driver::incoming::{Ahead, Incoming, Wish};
 use crate::lease::Lease;
-use crate::outgoing::Outgoing;
-use crate::pool;
-use crate::scratch::Scratch;
 
 /// A descriptor, and the slot in which the driver keeps what it knows of it.
 pub(crate) struct Source {
@@ -76,41 +72,6 @@ impl Source {
         })
     }
 
-    /// Sends what the socket takes at once, together with what else is asked for in this round.
-    /// Gives the bytes back. When the future is dropped they are sent all the same.
-    pub(crate) async fn send(&self, out: Outgoing) -> (Outgoing, Result<usize, Errno>) {
-        let mut out = Some(out);
-        poll_fn(|cx| {
-            let polled = core::with(self.run, |core| self.poll_sent(core, cx, &mut out));
-            polled.unwrap_or_else(|| {
-                // The core has ended, and with it whatever it was sending.
-                let out = out
-                    .take()
-                    .unwrap_or_else(|| Outgoing::head(Scratch::none()));
-                Poll::Ready((out, Err(Errno::PIPE)))
-            })
-        })
-        .await
-    }
-
-    /// Begins the send on the first call.
-    fn poll_sent(
-        &self,
-        core: &mut Core,
-        cx: &Context<'_>,
-        out: &mut Option<Outgoing>,
-    ) -> Poll<(Outgoing, Result<usize, Errno>)> {
-        if let Some(out) = out.take() {
-            core.send(self.key, self.fd(), out);
-        }
-        let slot = core.slots.owned(self.key);
-        match slot.sent.take() {
-            None => wait(&mut slot.writer, cx),
-            Some((out, n)) if n >= 0 => Poll::Ready((out, Ok(n as usize))),
-            Some((out, errno)) => Poll::Ready((out, Err(Errno::from_raw_os_error(-errno)))),
-        }
-    }
-
     /// What has been received ahead, or when the caller is to read for itself.
     pub(crate) fn poll_incoming(
         &self,
@@ -121,7 +82,7 @@ impl Source {
             let slot = core.slots.owned(self.key);
             if !slot.unread.is_empty() {
                 let before = slot.unread.len();
-                let lease = next_unread(&mut slot.unread, wish);
+                let lease = slot.unread.take(wish);
                 core.unread -= before - slot.unread.len();
                 return Poll::Ready(Ok(Incoming::Bytes(lease)));
             }
@@ -168,7 +129,7 @@ impl Source {
             // Where the kernel does not let go, it has at most one more turn to make.
             let settled = !last || core.settle(self.key).is_ok();
             let slot = core.slots.owned(self.key);
-            match (slot.accepted.pop_front(), slot.end.take()) {
+            match (slot.next_accepted(), slot.end.take()) {
                 (Some(socket), end) => {
                     slot.end = end;
                     Ahead::Socket(socket)
@@ -193,7 +154,7 @@ impl Source {
     pub(crate) fn poll_accepted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.on_core(|core| {
             let slot = core.slots.owned(self.key);
-            if !slot.accepted.is_empty() || slot.end.is_some() {
+            if slot.has_accepted() || slot.end.is_some() {
                 return Poll::Ready(Ok(()));
             }
             if slot.accepting {
@@ -213,7 +174,7 @@ impl Source {
     /// Gives back bytes that were handed out and could not be used yet.
     pub(crate) fn put_back(&self, lease: Lease) {
         core::with(self.run, |core| {
-            core.slots.owned(self.key).unread.push_front(lease);
+            core.slots.owned(self.key).unread.put_back(lease);
             core.unread += 1;
         });
     }
@@ -293,22 +254,6 @@ impl Drop for Source {
         // Dropped outside the borrow: what a waker keeps alive may be a source.
         drop(wakers);
     }
-}
-
-/// The first of what has come. Where much is expected, all that fits into one large buffer: a
-/// copy costs less than what is done for each piece.
-fn next_unread(unread: &mut VecDeque<Lease>, wish: Wish) -> Lease {
-    let first = unread.pop_front().unwrap_or_default();
-    let all = first.len() + unread.front().map_or(0, |next| next.len());
-    if !wish.is_bulk() || all == first.len() || all > wish.most.min(pool::LARGEST) {
-        return first;
-    }
-    let mut large = Lease::holding(pool::take_block(wish.most), 0);
-    large.append(&first);
-    while let Some(next) = unread.pop_front_if(|next| next.len() <= large.room()) {
-        large.append(&next);
-    }
-    large
 }
 
 /// Leaves a waker to be woken.

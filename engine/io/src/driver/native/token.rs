@@ -10,8 +10,6 @@ pub(super) enum Op {
     Receive,
     /// Accept again and again.
     Accept,
-    /// Send once, without waiting.
-    Send,
     /// Tell when a read is worth trying.
     Readable,
     /// Tell when a write is worth trying.
@@ -51,10 +49,9 @@ impl Key {
         let op = match token >> 56 {
             0 => Op::Receive,
             1 => Op::Accept,
-            2 => Op::Send,
-            3 => Op::Readable,
-            4 => Op::Writable,
-            5 => Op::Timer,
+            2 => Op::Readable,
+            3 => Op::Writable,
+            4 => Op::Timer,
             _ => Op::Nothing,
         };
         let key = Self {
@@ -78,7 +75,6 @@ mod tests {
         for op in [
             Op::Receive,
             Op::Accept,
-            Op::Send,
             Op::Readable,
             Op::Writable,
             Op::Timer,
