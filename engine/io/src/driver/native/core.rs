@@ -45,7 +45,8 @@ impl Sizes {
             // Every waiting connection may complete in the same turn; room for that spares the
             // kernel's slow overflow list.
             completions: entries.saturating_mul(4),
-            buffers: 256,
+            // More of them are colder, fewer are not enough where thousands of connections are active.
+            buffers: 512,
         }
     }
 }
