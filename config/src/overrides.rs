@@ -20,7 +20,7 @@ pub struct Overrides {
     pub pin: Option<bool>,
     /// `--ring-entries N`
     pub ring_entries: Option<u32>,
-    /// `--driver auto|io_uring|epoll`
+    /// `--driver auto|native|monoio|epoll`
     pub driver: Option<DriverChoice>,
     /// `--backlog N`
     pub backlog: Option<u32>,

@@ -161,7 +161,7 @@ pub fn complete(text: &str, dir: &Path) -> String {
     all.replace("@dir@", &dir.display().to_string())
 }
 
-/// The driver that the whole suite is told to use: `io_uring`, `epoll`, or the binary's own choice.
+/// The driver that the whole suite is told to use: `native`, `monoio`, `epoll`, or the binary's own choice.
 pub fn suite_driver() -> Option<String> {
     std::env::var("RINGFENCE_TEST_DRIVER")
         .ok()

@@ -19,7 +19,8 @@ pub struct Workers {
     pub pin: Option<Scalar<bool>>,
     /// Entries of each worker's ring; a power of two. Default `1024`.
     pub ring_entries: Option<Scalar<u32>>,
-    /// What does the I/O; `auto` = io_uring where it is allowed. Default `auto`.
+    /// What does the I/O; `auto` = the first of `native`, `monoio` (both over io_uring) and `epoll`
+    /// that is allowed. Default `auto`.
     pub driver: Option<Scalar<DriverChoice>>,
     /// The backlog of each listening socket; the kernel caps it at net.core.somaxconn. Default `1024`.
     pub backlog: Option<Scalar<u32>>,

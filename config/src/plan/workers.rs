@@ -40,18 +40,24 @@ pub enum WorkerCount {
 /// Which driver does the I/O of the workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DriverChoice {
-    /// io_uring where the kernel and the container allow it, epoll otherwise.
+    /// The first of native, monoio and epoll that the kernel and the container allow.
     Auto,
-    /// io_uring or refuse to start.
-    IoUring,
+    /// Our own driver over io_uring, or refuse to start.
+    Native,
+    /// monoio's driver over io_uring, or refuse to start.
+    Monoio,
     /// epoll, even where io_uring would work.
     Epoll,
+    /// The better of the two over io_uring, or refuse to start.
+    IoUring,
 }
 
 words!(DriverChoice, "driver", {
     Auto => "auto",
-    IoUring => "io_uring",
+    Native => "native",
+    Monoio => "monoio",
     Epoll => "epoll",
+    IoUring => "io_uring",
 });
 
 impl FromStr for WorkerCount {

@@ -195,7 +195,7 @@ pub(crate) struct Tuning {
     /// Entries in the submission ring of each worker
     #[arg(long, value_name = "N", env = "RINGFENCE_RING_ENTRIES")]
     pub(crate) ring_entries: Option<u32>,
-    /// How to talk to the kernel; `auto` is io_uring where it works
+    /// How to talk to the kernel; `auto` takes the first of native, monoio and epoll that works
     #[arg(long, value_name = "NAME", env = "RINGFENCE_DRIVER", value_parser = word::<DriverChoice>(DriverChoice::WORDS))]
     pub(crate) driver: Option<DriverChoice>,
     /// Connections that the kernel may hold until they are accepted, for each listener and worker

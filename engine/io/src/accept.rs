@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -12,8 +12,9 @@ use std::time::Duration;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
+use rustix::process::{Resource, getrlimit};
 
-use crate::driver::{self, Source};
+use crate::driver::{self, Ahead, Source};
 use crate::listen::ListenSocket;
 use crate::peer::Peer;
 use crate::stream::Stream;
@@ -71,7 +72,7 @@ impl Listener {
     pub async fn accept(&self) -> Option<Stream> {
         loop {
             budget::left().await;
-            match self.accept_now()? {
+            match self.take()? {
                 Ok((socket, peer)) => {
                     budget::spend(0);
                     if let Ok(stream) = Stream::new(socket, Peer::of(peer)) {
@@ -105,6 +106,27 @@ impl Listener {
         }
     }
 
+    /// The next connection: one that the driver has accepted ahead, or one that waits.
+    fn take(&self) -> Option<Result<(OwnedFd, Option<SocketAddrAny>), Errno>> {
+        let ahead = self.source.borrow().as_ref()?.accepted(self.closing.get());
+        match ahead {
+            Ahead::Unknown => self.accept_now(),
+            Ahead::Nothing => Some(Err(Errno::AGAIN)),
+            Ahead::Failed(errno) => Some(Err(errno)),
+            Ahead::Socket(socket) if is_beyond_limit(&socket) => {
+                // The kernel accepts ahead up to the limit that was in force when it began.
+                self.source.borrow().as_ref()?.end_ahead();
+                counters::up(|c| &c.shed);
+                Some(Err(Errno::MFILE))
+            }
+            Ahead::Socket(socket) => Some(match rustix::net::getpeername(&socket) {
+                Ok(peer) => Ok((socket, peer)),
+                // It has come and gone.
+                Err(_) => Err(Errno::CONNABORTED),
+            }),
+        }
+    }
+
     fn accept_now(&self) -> Option<Result<(OwnedFd, Option<SocketAddrAny>), Errno>> {
         let source = self.source.borrow();
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
@@ -116,7 +138,7 @@ impl Listener {
         let mut failed = false;
         self.unless_closing(poll_fn(|cx| match &*self.source.borrow() {
             Some(source) => source
-                .poll_readable(cx)
+                .poll_accepted(cx)
                 .map(|result| failed = result.is_err()),
             None => Poll::Ready(()),
         }))
@@ -165,6 +187,11 @@ impl Listener {
         // Another thread may have been faster; the next round tries again.
         *reserve = new_reserve().ok();
     }
+}
+
+fn is_beyond_limit(socket: &OwnedFd) -> bool {
+    let most = getrlimit(Resource::Nofile).current;
+    most.is_some_and(|most| socket.as_raw_fd() as u64 >= most)
 }
 
 fn new_reserve() -> io::Result<OwnedFd> {

@@ -62,9 +62,12 @@ pub(crate) fn listen(waker: &Waker) {
     });
 }
 
-/// Wakes the task after a turn of the reactor: the bell is rung, but heard only among what else
-/// has become ready.
+/// Wakes the task after a turn of the reactor. Where the driver does not see to that by itself,
+/// the bell is rung, but heard only among what else has become ready.
 pub(crate) fn await_turn(waker: &Waker) {
+    if driver::is_fair() {
+        return waker.wake_by_ref();
+    }
     RESTING.with_borrow_mut(|resting| {
         if !resting.last().is_some_and(|last| last.will_wake(waker)) {
             resting.push(waker.clone());

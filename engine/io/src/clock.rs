@@ -1,11 +1,47 @@
-//! One origin of time for the whole process.
+//! One origin of time for the whole process, and a clock that stands still during a task's turn.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+thread_local! {
+    static TURN: Cell<Turn> = const { Cell::new(Turn::None) };
+}
+
+/// What the clock says in the turn of the task that runs.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// No task runs, or one that sees time pass.
+    None,
+    /// It has not asked yet.
+    Unread,
+    At(Duration),
+}
+
 /// Monotonic time since the process first asked for it; the same origin on every thread.
+///
+/// To a task that was spawned on a core it is as of when it first asks in its present turn, which
+/// lasts until it waits: a request asks ten times, and each reading costs 30 ns.
 pub fn now() -> Duration {
-    origin().elapsed()
+    match TURN.get() {
+        Turn::None => origin().elapsed(),
+        Turn::At(time) => time,
+        Turn::Unread => {
+            let time = origin().elapsed();
+            TURN.set(Turn::At(time));
+            time
+        }
+    }
+}
+
+/// Begins a task's turn.
+pub(crate) fn begin_turn() {
+    TURN.set(Turn::Unread);
+}
+
+/// Ends it.
+pub(crate) fn end_turn() {
+    TURN.set(Turn::None);
 }
 
 /// Wall-clock time since 1970-01-01 00:00 UTC; zero where the clock is set before that.
@@ -29,5 +65,20 @@ mod tests {
         let before = now();
         let elsewhere = std::thread::spawn(now).join().unwrap();
         assert!(before <= elsewhere && elsewhere <= now());
+    }
+
+    #[test]
+    fn time_stands_still_for_a_turn_and_no_longer() {
+        let moment = || {
+            let before = now();
+            std::thread::sleep(Duration::from_millis(2));
+            (before, now())
+        };
+        begin_turn();
+        let (before, after) = moment();
+        assert_eq!(before, after);
+        end_turn();
+        let (before, after) = moment();
+        assert!(before < after);
     }
 }

@@ -65,7 +65,7 @@ impl Stream {
     }
 
     fn has_input(&self) -> bool {
-        self.peek().is_ok()
+        self.source.is_quiet() == Some(false) || self.peek().is_ok()
     }
 
     fn is_gone(&self) -> bool {

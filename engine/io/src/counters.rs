@@ -14,6 +14,8 @@ pub(crate) struct Counters {
     pub(crate) panics: Cell<u64>,
     pub(crate) backoffs: Cell<u64>,
     pub(crate) shed: Cell<u64>,
+    pub(crate) overflows: Cell<u64>,
+    pub(crate) starved: Cell<u64>,
 }
 
 impl Counters {
@@ -25,6 +27,8 @@ impl Counters {
             panics: Cell::new(0),
             backoffs: Cell::new(0),
             shed: Cell::new(0),
+            overflows: Cell::new(0),
+            starved: Cell::new(0),
         }
     }
 }

@@ -118,13 +118,7 @@ impl Lease {
     /// Makes sure that bytes can be appended in place: moves the view to the front of a buffer of
     /// its own, larger than what it holds, where there is no room behind it.
     pub(crate) fn make_room(&mut self) {
-        let end = self.end as usize;
-        let has_room = self
-            .block
-            .as_mut()
-            .and_then(Rc::get_mut)
-            .is_some_and(|bytes| end < bytes.len());
-        if has_room {
+        if self.room() > 0 {
             return;
         }
         let held = self.len();
@@ -139,6 +133,25 @@ impl Lease {
             held
         });
         *self = roomy;
+    }
+
+    /// Bytes that can be appended in place.
+    pub(crate) fn room(&mut self) -> usize {
+        let end = self.end as usize;
+        let block = self.block.as_mut().and_then(Rc::get_mut);
+        block.map_or(0, |bytes| bytes.len() - end)
+    }
+
+    /// Appends as many of `bytes` as there is room for, and gives their count.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> usize {
+        let n = bytes.len().min(self.room());
+        if n > 0 {
+            self.fill_with(|room| {
+                room[..n].copy_from_slice(&bytes[..n]);
+                n
+            });
+        }
+        n
     }
 
     /// Lets `fill` write behind the view and lengthens the view by the count that it returns.

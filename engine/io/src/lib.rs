@@ -1,10 +1,10 @@
 //! The I/O facade: sockets, deadlines, tasks and mailboxes of one worker.
 //!
 //! Everything here belongs to the core (the thread) that made it, except [`Postbox`], [`Mailbox`]
-//! until it is first received from, and [`ListenSocket`]. What waits is the driver's business;
-//! every transfer is a non-blocking call of our own, made when the socket is ready for it. So a
-//! future that is dropped loses no bytes, an idle connection holds no buffer, and the kernel never
-//! owns our memory.
+//! until it is first received from, and [`ListenSocket`]. What waits is the driver's business.
+//! A transfer is a non-blocking call of our own, made when the socket is ready for it, or bytes
+//! that the driver has received ahead into buffers that all connections share. Either way a
+//! future that is dropped loses no bytes and an idle connection holds no buffer.
 
 mod accept;
 mod bell;
@@ -19,6 +19,7 @@ mod lease;
 mod limits;
 mod listen;
 mod mailbox;
+mod outgoing;
 mod outq;
 mod peer;
 mod pool;
@@ -40,11 +41,13 @@ pub use self::lease::Lease;
 pub use self::limits::{NofileLimit, raise_nofile_limit};
 pub use self::listen::ListenSocket;
 pub use self::mailbox::{Mailbox, Postbox, mailbox};
+pub use self::outgoing::{Outgoing, Payload};
 pub use self::peer::Peer;
 pub use self::pool::held_bytes;
-pub use self::runtime::{DriverKind, DriverReport, RunOptions, Stats, driver_report, run, stats};
+pub use self::runtime::{
+    DriverKind, DriverReport, RunOptions, Stats, driver_report, probe_driver, run, stats,
+};
 pub use self::scratch::Scratch;
-pub use self::send::{Outgoing, Payload};
 pub use self::shortage::is_shortage;
 pub use self::stream::Stream;
 pub use self::task::{panics, spawn};

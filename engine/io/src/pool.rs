@@ -72,6 +72,19 @@ pub(crate) fn take_block(hint: usize) -> Block {
     block
 }
 
+/// A small buffer for the kernel to fill; not in use before [`lend`] says so.
+pub(crate) fn withhold() -> Block {
+    let block = take_block(SMALL);
+    HELD.set(HELD.get() - block.len());
+    block
+}
+
+/// The buffer has been filled and is in use.
+pub(crate) fn lend(block: Block) -> Block {
+    HELD.set(HELD.get() + block.len());
+    block
+}
+
 /// A buffer of exactly `size` bytes that no pool holds.
 pub(crate) fn new_block(size: usize) -> Block {
     HELD.set(HELD.get() + size);

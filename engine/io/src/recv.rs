@@ -1,4 +1,5 @@
-//! Receiving: wait, then take a buffer, then read without waiting.
+//! Receiving: what the driver has received ahead; else wait, then take a buffer, then read
+//! without waiting.
 
 use std::future::poll_fn;
 use std::io;
@@ -9,6 +10,7 @@ use rustix::io::Errno;
 use rustix::net::RecvFlags;
 
 use crate::budget;
+use crate::driver::{self, Incoming, Wish};
 use crate::lease::Lease;
 use crate::pool;
 use crate::stream::Stream;
@@ -29,10 +31,17 @@ impl Stream {
     /// As [`Stream::recv`].
     pub async fn recv_sized(&self, hint: usize) -> io::Result<Lease> {
         poll_fn(|cx| {
-            self.poll_recv(cx, || {
-                let mut lease = Lease::holding(pool::take_block(hint), 0);
-                let n = self.read_into(&mut lease)?;
-                Ok((if n == 0 { Lease::empty() } else { lease }, n))
+            self.poll_recv(cx, hint, |incoming| match incoming {
+                Incoming::Bytes(lease) => {
+                    let n = lease.len();
+                    Ok((lease, n))
+                }
+                Incoming::End => Ok((Lease::empty(), 0)),
+                Incoming::Read => {
+                    let mut lease = Lease::holding(pool::take_block(hint), 0);
+                    let n = self.read_into(&mut lease)?;
+                    Ok((if n == 0 { Lease::empty() } else { lease }, n))
+                }
             })
         })
         .await
@@ -46,29 +55,35 @@ impl Stream {
     /// As [`Stream::recv`].
     pub async fn recv_more(&self, held: &mut Lease) -> io::Result<usize> {
         poll_fn(|cx| {
-            self.poll_recv(cx, || {
-                held.make_room();
-                self.read_into(held).map(|n| (n, n))
+            self.poll_recv(cx, pool::SMALL, |incoming| {
+                let n = match incoming {
+                    Incoming::Bytes(lease) => self.append(held, lease),
+                    Incoming::End => 0,
+                    Incoming::Read => {
+                        held.make_room();
+                        self.read_into(held)?
+                    }
+                };
+                Ok((n, n))
             })
         })
         .await
     }
 
-    /// Runs `read`, which gives its result and how many bytes it moved, when that is worth trying.
+    /// Runs `take`, which gives its result and how many bytes it moved, when that is worth trying.
     fn poll_recv<T>(
         &self,
         cx: &mut Context<'_>,
-        mut read: impl FnMut() -> Result<(T, usize), Errno>,
+        most: usize,
+        mut take: impl FnMut(Incoming) -> Result<(T, usize), Errno>,
     ) -> Poll<io::Result<T>> {
         if self.recv_deadline.is_overdue() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         ready!(budget::poll_left(cx));
         loop {
-            if !self.eager.get() {
-                ready!(self.poll_input(cx))?;
-            }
-            match read() {
+            let incoming = ready!(self.poll_incoming(cx, most))?;
+            match take(incoming) {
                 Ok((result, n)) => {
                     budget::spend(n);
                     return Poll::Ready(Ok(result));
@@ -80,13 +95,31 @@ impl Stream {
         }
     }
 
-    fn poll_input(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = self.source.poll_readable(cx);
+    fn poll_incoming(&self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<Incoming>> {
+        let eager = self.eager.get();
+        let polled = self.source.poll_incoming(cx, Wish { eager, most });
         match polled {
             Poll::Pending => self.recv_deadline.park(cx.waker()),
+            Poll::Ready(_) if driver::has_light_wakers() => {}
             Poll::Ready(_) => self.recv_deadline.unpark(),
         }
         polled
+    }
+
+    /// Appends bytes that were received ahead; what there is no room for is received next.
+    fn append(&self, held: &mut Lease, mut more: Lease) -> usize {
+        if held.is_empty() {
+            let n = more.len();
+            *held = more;
+            return n;
+        }
+        held.make_room();
+        let n = held.append(&more);
+        more.advance(n);
+        if !more.is_empty() {
+            self.source.put_back(more);
+        }
+        n
     }
 
     /// One read to the end of `lease`'s buffer. A full one says that more may be there, so the

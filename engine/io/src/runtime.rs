@@ -6,7 +6,7 @@ use std::io;
 
 use ringfence_config::DriverChoice;
 
-use crate::driver::{self, Strength};
+use crate::driver::{self, Engine, Sizes, Strength};
 use crate::{bell, counters, pool, task};
 
 /// How a core is to be run.
@@ -20,7 +20,7 @@ pub struct RunOptions {
 }
 
 impl Default for RunOptions {
-    /// io_uring where it works, with 1,024 entries.
+    /// The best driver that works, with 1,024 entries.
     fn default() -> Self {
         Self {
             driver: DriverChoice::Auto,
@@ -34,26 +34,35 @@ impl Default for RunOptions {
 pub struct DriverReport {
     /// The driver in use.
     pub kind: DriverKind,
-    /// Where it is less than the best, why: no io_uring, or one without the flags that make it
-    /// cheap. For the operator to read.
+    /// Where a better one was allowed and could not be had, why. For the operator to read.
     pub note: Option<String>,
 }
 
-/// A way to wait for I/O.
+/// A way to do I/O.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriverKind {
-    /// Linux's io_uring.
-    IoUring,
-    /// Linux's epoll.
+    /// Our own driver over Linux's io_uring.
+    Native,
+    /// monoio's driver over Linux's io_uring.
+    Monoio,
+    /// monoio's driver over Linux's epoll.
     Epoll,
+}
+
+impl DriverKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Monoio => "monoio",
+            Self::Epoll => "epoll",
+        }
+    }
 }
 
 impl fmt::Display for DriverKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::IoUring => "io_uring",
-            Self::Epoll => "epoll",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -74,6 +83,11 @@ pub struct Stats {
     pub accept_backoffs: u64,
     /// Connections closed unserved for want of descriptors.
     pub accept_shed: u64,
+    /// Times that completions outran the ring's queue and waited with the kernel; none are lost.
+    pub ring_overflows: u64,
+    /// Times that the kernel found no shared buffer to receive into, and a connection read for
+    /// itself instead.
+    pub buffers_short: u64,
 }
 
 thread_local! {
@@ -83,14 +97,14 @@ thread_local! {
 /// Runs a core on this thread until `main` ends; tasks that are left are then dropped.
 ///
 /// # Errors
-/// When io_uring was asked for and cannot be had, or no descriptor is left.
+/// When a driver was asked for and cannot be had, or no descriptor is left.
 ///
 /// # Panics
 /// Inside another `run`, and when `main` panics.
 pub fn run<F: Future>(options: &RunOptions, main: F) -> io::Result<F::Output> {
-    let entries = options.ring_entries.clamp(256, 1 << 15).next_power_of_two();
-    let (ring, report) = choose(options.driver, entries)?;
-    driver::run(ring, entries, async {
+    let entries = entries(options.ring_entries);
+    let (engine, report) = choose(options.driver, entries)?;
+    driver::run(engine, entries, async {
         let answer = bell::hang()?;
         task::spawn_service(answer);
         REPORT.set(Some(report));
@@ -116,40 +130,64 @@ pub fn stats() -> Stats {
         panics: counters::get(|c| &c.panics),
         accept_backoffs: counters::get(|c| &c.backoffs),
         accept_shed: counters::get(|c| &c.shed),
+        ring_overflows: counters::get(|c| &c.overflows),
+        buffers_short: counters::get(|c| &c.starved),
     }
 }
 
-fn choose(choice: DriverChoice, entries: u32) -> io::Result<(Option<Strength>, DriverReport)> {
-    if choice == DriverChoice::Epoll {
-        return Ok((
-            None,
-            DriverReport {
-                kind: DriverKind::Epoll,
-                note: None,
-            },
-        ));
-    }
-    match Strength::find(entries) {
-        Ok(strength) => {
-            let note = strength.lack().map(str::to_owned);
-            Ok((
-                Some(strength),
-                DriverReport {
-                    kind: DriverKind::IoUring,
-                    note,
-                },
-            ))
+/// Whether a core on this thread could have what `choice` asks for.
+///
+/// # Errors
+/// The reason why not, in words for the operator.
+pub fn probe_driver(choice: DriverChoice, ring_entries: u32) -> Result<(), String> {
+    choose(choice, entries(ring_entries))
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+fn entries(asked: u32) -> u32 {
+    asked.clamp(256, 1 << 15).next_power_of_two()
+}
+
+/// The first of the drivers that may be had and that works here.
+fn choose(choice: DriverChoice, entries: u32) -> io::Result<(Engine, DriverReport)> {
+    let mut lacks = Vec::new();
+    for kind in allowed(choice) {
+        match find(*kind, entries) {
+            Ok((engine, lack)) => {
+                lacks.extend(lack);
+                let note = (!lacks.is_empty()).then(|| lacks.join("; "));
+                return Ok((engine, DriverReport { kind: *kind, note }));
+            }
+            Err(lack) => {
+                if !lacks.contains(&lack) {
+                    lacks.push(lack);
+                }
+            }
         }
-        Err(why) if choice == DriverChoice::Auto => Ok((
-            None,
-            DriverReport {
-                kind: DriverKind::Epoll,
-                note: Some(format!("no io_uring: {why}")),
-            },
-        )),
-        Err(why) => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            format!("no io_uring: {why}"),
-        )),
+    }
+    Err(io::Error::new(io::ErrorKind::Unsupported, lacks.join("; ")))
+}
+
+/// What a choice allows, best first.
+fn allowed(choice: DriverChoice) -> &'static [DriverKind] {
+    match choice {
+        DriverChoice::Auto => &[DriverKind::Native, DriverKind::Monoio, DriverKind::Epoll],
+        DriverChoice::IoUring => &[DriverKind::Native, DriverKind::Monoio],
+        DriverChoice::Native => &[DriverKind::Native],
+        DriverChoice::Monoio => &[DriverKind::Monoio],
+        DriverChoice::Epoll => &[DriverKind::Epoll],
+    }
+}
+
+/// A driver that works on this thread, and what it lacks; or why it does not.
+fn find(kind: DriverKind, entries: u32) -> Result<(Engine, Option<String>), String> {
+    match kind {
+        DriverKind::Native => {
+            driver::probe_native().map(|()| (Engine::Native(Sizes::of(entries)), None))
+        }
+        DriverKind::Monoio => Strength::find(entries)
+            .map(|strength| (Engine::Ring(strength), strength.lack().map(str::to_owned))),
+        DriverKind::Epoll => Ok((Engine::Epoll, None)),
     }
 }

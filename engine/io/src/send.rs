@@ -2,72 +2,18 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::budget;
 use crate::clock::now;
-use crate::lease::Lease;
+use crate::outgoing::Outgoing;
 use crate::outq::outq;
-use crate::scratch::Scratch;
 use crate::stream::Stream;
-
-/// What one send puts on the wire: head, then body, then tail, in one vectored call where it fits.
-#[derive(Debug)]
-pub struct Outgoing {
-    /// Bytes written for this send.
-    pub head: Scratch,
-    /// Bytes passed on.
-    pub body: Payload,
-    /// A constant end, such as that of a chunk.
-    pub tail: &'static [u8],
-}
-
-/// A run of body bytes that a send takes over.
-#[derive(Debug)]
-pub enum Payload {
-    /// No bytes.
-    None,
-    /// Bytes received on this core.
-    Lease(Lease),
-    /// Bytes that cores may share.
-    Bytes(Bytes),
-}
-
-impl AsRef<[u8]> for Payload {
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::None => &[],
-            Self::Lease(lease) => lease,
-            Self::Bytes(bytes) => bytes,
-        }
-    }
-}
-
-impl Outgoing {
-    /// A send of a head alone.
-    pub fn head(head: Scratch) -> Self {
-        Self {
-            head,
-            body: Payload::None,
-            tail: b"",
-        }
-    }
-
-    /// A send of bytes passed on as they are.
-    pub fn body(body: Payload) -> Self {
-        Self {
-            head: Scratch::none(),
-            body,
-            tail: b"",
-        }
-    }
-}
 
 impl Stream {
     /// Sends all of `out`. It takes the buffers over, so that a driver may hold them. A send that
@@ -88,10 +34,34 @@ impl Stream {
             full: false,
             unsent: None,
         };
+        rest.out.join();
         poll_fn(|cx| self.poll_send(cx, &mut rest)).await?;
         self.poisoned.set(false);
         if rest.unsent.is_some() {
             self.send_deadline.set(None);
+        }
+        Ok(())
+    }
+
+    /// Takes note of what came of an attempt.
+    fn tried(&self, rest: &mut Rest, result: Result<usize, Errno>) -> io::Result<()> {
+        match result {
+            Ok(n) => {
+                budget::spend(n);
+                rest.full = n < rest.left();
+                rest.sent += n;
+                if rest.full {
+                    self.await_progress(rest);
+                }
+            }
+            Err(Errno::AGAIN) => {
+                rest.full = true;
+                if rest.unsent.is_none() {
+                    self.await_progress(rest);
+                }
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
         Ok(())
     }
@@ -106,22 +76,8 @@ impl Stream {
                 ready!(self.poll_room(cx))?;
                 rest.full = false;
             }
-            match rest.send_some(self.source.as_fd()) {
-                Ok(n) => {
-                    budget::spend(n);
-                    if rest.full {
-                        self.await_progress(rest);
-                    }
-                }
-                Err(Errno::AGAIN) => {
-                    rest.full = true;
-                    if rest.unsent.is_none() {
-                        self.await_progress(rest);
-                    }
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
+            let result = rest.send_some(self.source.as_fd());
+            self.tried(rest, result)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -177,38 +133,20 @@ struct Rest {
 }
 
 impl Rest {
-    fn parts(&self) -> [&[u8]; 3] {
-        [&self.out.head, self.out.body.as_ref(), self.out.tail]
-    }
-
     fn left(&self) -> usize {
-        self.parts().iter().map(|part| part.len()).sum::<usize>() - self.sent
+        self.out.len() - self.sent
     }
 
-    /// One vectored send of what is left. A partial one says that the socket is full.
-    fn send_some(&mut self, socket: impl AsFd) -> Result<usize, Errno> {
-        let left = self.left();
-        let mut slices = [IoSlice::new(&[]); 3];
-        let mut skip = self.sent;
-        let mut used = 0;
-        for part in self.parts() {
-            let skipped = skip.min(part.len());
-            skip -= skipped;
-            if skipped < part.len() {
-                slices[used] = IoSlice::new(&part[skipped..]);
-                used += 1;
+    /// One send of what is left, by a call of our own. A partial one says that the socket is full.
+    fn send_some(&self, socket: impl AsFd) -> Result<usize, Errno> {
+        let (slices, used) = self.out.after(self.sent);
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        match &slices[..used] {
+            // The plain call costs the kernel less.
+            [only] => rustix::net::send(socket, only, flags),
+            several => {
+                rustix::net::sendmsg(socket, several, &mut SendAncillaryBuffer::default(), flags)
             }
         }
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        let n = match &slices[..used] {
-            // The plain call costs the kernel less.
-            [only] => rustix::net::send(socket, only, flags)?,
-            several => {
-                rustix::net::sendmsg(socket, several, &mut SendAncillaryBuffer::default(), flags)?
-            }
-        };
-        self.full = n < left;
-        self.sent += n;
-        Ok(n)
     }
 }

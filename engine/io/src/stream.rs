@@ -16,8 +16,9 @@ use crate::peer::{Peer, plain};
 
 /// One TCP or Unix stream connection. Dropping it closes it.
 ///
-/// One receive and one send may be under way at once. Every transfer is a non-blocking call made
-/// when the socket is ready for it, so no buffer is held by a connection that waits.
+/// One receive and one send may be under way at once. No buffer is held by a connection that
+/// waits: bytes come in a buffer that the driver shares among all, or by a non-blocking call made
+/// when the socket is ready for it.
 pub struct Stream {
     pub(crate) source: Source,
     peer: Peer,
@@ -47,8 +48,9 @@ impl Stream {
     /// Takes the socket off this core, to be attached on another. Deadlines are not carried over.
     ///
     /// # Errors
-    /// When no descriptor is left, while a wait that was given up is still with the kernel; the
-    /// connection is then closed. Never for a connection that has been idle.
+    /// When bytes have been received ahead that nobody asked for, or no descriptor is left while
+    /// a wait that was given up is still with the kernel; the connection is then closed. Never
+    /// for a connection that has been idle.
     pub fn detach(self) -> io::Result<OwnedFd> {
         self.source.into_fd()
     }
@@ -97,9 +99,14 @@ impl Stream {
     }
 
     /// True while an idle connection can be used: neither ended nor failed, no bytes that nobody
-    /// asked for, no send cut off. Costs a system call.
+    /// asked for, no send cut off. Costs a system call where the driver does not receive ahead;
+    /// where it does, the answer is as of its last turn.
     pub fn looks_alive(&self) -> bool {
-        !self.poisoned.get() && matches!(self.peek(), Err(Errno::AGAIN))
+        !self.poisoned.get()
+            && self
+                .source
+                .is_quiet()
+                .unwrap_or_else(|| matches!(self.peek(), Err(Errno::AGAIN)))
     }
 
     /// Ends our side: the peer reads to the end of what we sent and then sees the end. Receiving

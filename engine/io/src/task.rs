@@ -9,7 +9,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use slab::Slab;
 
-use crate::{budget, counters, driver};
+use crate::{budget, clock, counters, driver};
 
 thread_local! {
     /// The tasks that have been polled and have not ended.
@@ -126,7 +126,10 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
         if !ENDING.get()
             && let Some(future) = this.future.as_mut().as_pin_mut()
         {
-            match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            clock::begin_turn();
+            let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
+            clock::end_turn();
+            match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(())) => {}
                 Err(payload) => {

@@ -7,7 +7,11 @@ use std::time::Duration;
 use ringfence_io::*;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-const DRIVERS: [DriverChoice; 2] = [DriverChoice::IoUring, DriverChoice::Epoll];
+const DRIVERS: [DriverChoice; 3] = [
+    DriverChoice::Native,
+    DriverChoice::Monoio,
+    DriverChoice::Epoll,
+];
 
 fn alone() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -137,6 +137,12 @@ impl Worker {
         self.stats
             .connections_shed
             .add(new.accept_shed - seen.accept_shed);
+        self.stats
+            .ring_overflows
+            .add(new.ring_overflows - seen.ring_overflows);
+        self.stats
+            .buffers_short
+            .add(new.buffers_short - seen.buffers_short);
         *seen = new;
     }
 

@@ -19,6 +19,10 @@ pub struct WorkerStats {
     pub connections_active: Gauge,
     /// Client connections closed unserved because a limit was reached (descriptors, memory, `max_connections`).
     pub connections_shed: Counter,
+    /// Times that completions outran the worker's ring.
+    pub ring_overflows: Counter,
+    /// Times that the kernel found no shared buffer to receive into.
+    pub buffers_short: Counter,
     /// Requests whose head was read whole.
     pub requests: Counter,
     /// Requests between the end of their head and the end of their response.
@@ -88,8 +92,10 @@ pub struct About {
     pub thread: u32,
     /// The CPU that it is pinned to, if it is.
     pub cpu: Option<usize>,
-    /// The I/O driver that it really got: "io_uring" or "epoll".
+    /// The I/O driver that it really got: "native", "monoio" or "epoll".
     pub driver: &'static str,
+    /// Why it has no better one, where it might have had.
+    pub lack: Option<String>,
 }
 
 /// One counter for each reason, in the order of `Reason::ALL`.
@@ -242,6 +248,7 @@ mod tests {
             thread: 7,
             cpu: Some(0),
             driver: "epoll",
+            lack: None,
         };
         stats.describe(about.clone());
         stats.describe(About {

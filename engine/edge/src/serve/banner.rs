@@ -74,7 +74,7 @@ impl Banner<'_> {
     }
 }
 
-/// `0: CPU 3, io_uring`
+/// `0: CPU 3, native`
 struct WorkerLine<'a>(&'a Arrival);
 
 impl fmt::Display for WorkerLine<'_> {

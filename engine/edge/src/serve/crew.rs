@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 
 use core_affinity::CoreId;
-use ringfence_io::{DriverKind, DriverReport, ListenSocket, Mailbox, Postbox, RunOptions};
+use ringfence_io::{DriverReport, ListenSocket, Mailbox, Postbox, RunOptions};
 use ringfence_io::{driver_report, mailbox};
 use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
 use ringfence_telemetry::About;
@@ -112,14 +112,11 @@ fn about(cpu: Option<usize>, driver: &DriverReport) -> About {
         .file_name()
         .and_then(|id| id.to_str()?.parse().ok())
         .unwrap_or_default();
-    let driver = match driver.kind {
-        DriverKind::IoUring => "io_uring",
-        DriverKind::Epoll => "epoll",
-    };
     About {
         thread,
         cpu,
-        driver,
+        driver: driver.kind.name(),
+        lack: driver.note.clone(),
     }
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
-use ringfence_config::{DriverChoice, Plan, Workers};
+use ringfence_config::{Plan, Workers};
 use ringfence_control::{Control, Crowd, Scene, Start, StartError, tell};
-use ringfence_io::{RunOptions, probe_io_uring, raise_nofile_limit};
+use ringfence_io::{RunOptions, probe_driver, raise_nofile_limit};
 use ringfence_proxy::{Adoption, House};
 use ringfence_telemetry::{LogQueue, Registry};
 
@@ -122,15 +122,13 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
     })
 }
 
-/// Refuses early, and once, where io_uring is demanded and can't be had.
+/// Refuses early, and once, where a driver is demanded and can't be had.
 fn require_driver(workers: &Workers) -> Result<(), Failure> {
-    match workers.driver {
-        DriverChoice::IoUring => probe_io_uring(workers.ring_entries).map_err(|why| {
-            Failure::new(format!("io_uring is not to be had: {why}"))
-                .hint("`--driver auto` falls back to epoll")
-        }),
-        DriverChoice::Auto | DriverChoice::Epoll => Ok(()),
-    }
+    let choice = workers.driver;
+    probe_driver(choice, workers.ring_entries).map_err(|why| {
+        Failure::new(format!("the driver {choice} is not to be had: {why}"))
+            .hint("`--driver auto` takes the best one that works")
+    })
 }
 
 fn first_scene(plan: Arc<Plan>, resolved: Resolved, secret: StickySecret, house: &House) -> Scene {

@@ -4,7 +4,6 @@
 //! holds our memory and a wait that is given up loses nothing.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::pin::{Pin, pin};
@@ -60,7 +59,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
 }
 
 /// Waits for a while, to the millisecond. Each call costs a timer: for waits off the request path.
-pub async fn sleep(duration: Duration) {
+pub(crate) async fn sleep(duration: Duration) {
     monoio::time::sleep(duration).await;
 }
 
@@ -94,16 +93,6 @@ impl Source {
     /// Ready when a write is worth trying.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.write.poll(&self.inner, cx)
-    }
-
-    /// Waits until a read is worth trying.
-    pub(crate) async fn readable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_readable(cx)).await
-    }
-
-    /// Waits until a write is worth trying.
-    pub(crate) async fn writable(&self) -> io::Result<()> {
-        poll_fn(|cx| self.poll_writable(cx)).await
     }
 
     /// Gives the descriptor back, free of this driver.

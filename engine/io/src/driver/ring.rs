@@ -60,7 +60,8 @@ impl Strength {
                 Err(error) => refusal = Some(error),
             }
         }
-        Err(explain(&refusal.expect("something was tried")))
+        let why = explain(&refusal.expect("something was tried"));
+        Err(format!("no io_uring: {why}"))
     }
 }
 
@@ -94,7 +95,7 @@ fn try_ring(strength: Strength, entries: u32) -> io::Result<()> {
     }
 }
 
-fn explain(error: &io::Error) -> String {
+pub(super) fn explain(error: &io::Error) -> String {
     let why = match Errno::from_io_error(error) {
         Some(Errno::NOSYS) => "the kernel has no io_uring, or a sandbox hides it",
         Some(Errno::PERM | Errno::ACCESS) => {

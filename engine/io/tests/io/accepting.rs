@@ -14,7 +14,7 @@ use crate::support::*;
 
 #[test]
 fn accepted_sockets_close_on_exec_do_not_block_and_do_not_delay() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         assert_eq!(server.peer(), &Peer::Tcp(client.local().unwrap()));
         assert_eq!(client.peer(), &Peer::Tcp(server.local().unwrap()));
@@ -51,7 +51,7 @@ fn an_address_of_no_interface_is_explained() {
 
 #[test]
 fn siblings_share_a_port_and_its_connections() {
-    both(async || {
+    each(async || {
         let first = ListenSocket::bind(LOCALHOST, 64, true).unwrap();
         let second = first.sibling().unwrap();
         let address = first.local_addr();
@@ -83,7 +83,7 @@ fn a_sibling_needs_a_shared_port() {
 
 #[test]
 fn a_closed_listener_hands_out_what_was_established_and_frees_the_port() {
-    both(async || {
+    each(async || {
         let listener = Rc::new(listener());
         let address = listener.local_addr();
         let _clients: Vec<_> = (0..10)
@@ -107,7 +107,7 @@ fn a_closed_listener_hands_out_what_was_established_and_frees_the_port() {
 
 #[test]
 fn closing_ends_an_accept_that_waits() {
-    both(async || {
+    each(async || {
         let listener = Rc::new(listener());
         let closer = listener.clone();
         spawn(async move {
@@ -120,7 +120,7 @@ fn closing_ends_an_accept_that_waits() {
 
 #[test]
 fn a_burst_of_connections_is_accepted_to_the_last() {
-    both(async || {
+    each(async || {
         let socket = ListenSocket::bind(LOCALHOST, 1024, false).unwrap();
         let address = socket.local_addr();
         let listener = Listener::new(socket).unwrap();
@@ -142,7 +142,7 @@ fn an_ipv4_client_of_a_dual_stack_listener_is_an_ipv4_client() {
     let Ok(_) = std::net::TcpListener::bind("[::1]:0") else {
         return;
     };
-    both(async || {
+    each(async || {
         let socket = ListenSocket::bind("[::]:0".parse().unwrap(), 16, false).unwrap();
         let port = socket.local_addr().port();
         let listener = Listener::new(socket).unwrap();

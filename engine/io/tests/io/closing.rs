@@ -16,7 +16,7 @@ fn reset(peer: std::net::TcpStream) {
 
 #[test]
 fn an_idle_connection_looks_alive_until_something_happens() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         assert!(stream.looks_alive());
         peer.write_all(b"unasked").unwrap();
@@ -32,7 +32,7 @@ fn an_idle_connection_looks_alive_until_something_happens() {
 
 #[test]
 fn a_reset_is_noticed() {
-    both(async || {
+    each(async || {
         let (stream, peer) = with_plain_peer().await;
         assert!(
             timeout_at(now() + millis(60), stream.closed())
@@ -46,7 +46,7 @@ fn a_reset_is_noticed() {
 
 #[test]
 fn a_half_closed_peer_is_not_gone_until_it_is() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         peer.write_all(b"unread").unwrap();
         peer.shutdown(Shutdown::Write).unwrap();
@@ -77,7 +77,7 @@ fn a_half_closed_peer_is_not_gone_until_it_is() {
 
 #[test]
 fn both_sides_ended_is_gone() {
-    both(async || {
+    each(async || {
         let (stream, peer) = with_plain_peer().await;
         stream.shutdown_write();
         assert!(
@@ -92,7 +92,7 @@ fn both_sides_ended_is_gone() {
 
 #[test]
 fn an_abort_resets_at_once_whoever_else_holds_the_stream() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         let stream = std::rc::Rc::new(stream);
         let other = stream.clone();
@@ -115,7 +115,7 @@ fn an_abort_resets_at_once_whoever_else_holds_the_stream() {
 
 #[test]
 fn last_words_survive_a_peer_that_is_still_sending() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         let client = std::thread::spawn(move || {
             peer.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -135,7 +135,7 @@ fn last_words_survive_a_peer_that_is_still_sending() {
 
 #[test]
 fn lingering_is_bounded_in_bytes_and_time() {
-    both(async || {
+    each(async || {
         let (stream, peer) = with_plain_peer().await;
         let began = now();
         stream.linger_close(1 << 20, millis(100)).await;

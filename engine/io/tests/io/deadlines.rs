@@ -19,7 +19,7 @@ fn assert_on_time(due: Duration) {
 
 #[test]
 fn an_overdue_receive_fails_and_the_next_goes_on() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         let due = now() + millis(120);
         stream.set_recv_deadline(Some(due));
@@ -34,7 +34,7 @@ fn an_overdue_receive_fails_and_the_next_goes_on() {
 
 #[test]
 fn a_deadline_set_or_moved_while_a_receive_waits_counts() {
-    both(async || {
+    each(async || {
         let (stream, _peer) = with_plain_peer().await;
         let stream = Rc::new(stream);
         let setter = stream.clone();
@@ -54,7 +54,7 @@ fn a_deadline_set_or_moved_while_a_receive_waits_counts() {
 
 #[test]
 fn bytes_in_time_are_received() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         for _ in 0..3 {
             stream.set_recv_deadline(Some(now() + millis(500)));
@@ -71,7 +71,7 @@ fn bytes_in_time_are_received() {
 
 #[test]
 fn an_overdue_send_fails_and_poisons() {
-    both(async || {
+    each(async || {
         let (stream, _peer) = with_plain_peer().await;
         let due = now() + millis(120);
         stream.set_send_limit(Some(millis(120)));
@@ -91,7 +91,7 @@ fn an_overdue_send_fails_and_poisons() {
 
 #[test]
 fn a_slow_peer_that_reads_all_along_is_not_cut_off() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         stream.set_send_limit(Some(millis(200)));
         let reader = std::thread::spawn(move || {
@@ -113,7 +113,7 @@ fn a_slow_peer_that_reads_all_along_is_not_cut_off() {
 
 #[test]
 fn any_wait_can_be_given_a_time() {
-    both(async || {
+    each(async || {
         let due = now() + millis(120);
         assert_eq!(
             timeout_at(due, std::future::pending::<()>()).await,
@@ -132,7 +132,7 @@ fn any_wait_can_be_given_a_time() {
 
 #[test]
 fn many_deadlines_cost_little() {
-    both(async || {
+    each(async || {
         for n in 0..500 {
             spawn(async move {
                 let _ =

@@ -34,7 +34,7 @@ async fn start_bulk() {
 
 #[test]
 fn a_small_request_gets_through_beside_bulk_transfers() {
-    both(async || {
+    each(async || {
         for _ in 0..4 {
             start_bulk().await;
         }
@@ -53,7 +53,7 @@ fn a_small_request_gets_through_beside_bulk_transfers() {
 
 #[test]
 fn timers_and_deadlines_fire_beside_bulk_transfers() {
-    both(async || {
+    each(async || {
         for _ in 0..4 {
             start_bulk().await;
         }
@@ -70,7 +70,7 @@ fn timers_and_deadlines_fire_beside_bulk_transfers() {
 
 #[test]
 fn a_peer_with_a_thread_of_its_own_cannot_keep_a_core_busy() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         let flooder = std::thread::spawn(move || {
             let junk = vec![0; 1 << 20];

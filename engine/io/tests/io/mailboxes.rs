@@ -10,7 +10,7 @@ use crate::support::*;
 fn messages_from_many_threads_arrive_once_and_in_order() {
     const THREADS: usize = 4;
     const MESSAGES: usize = 5_000;
-    both(async || {
+    each(async || {
         let (postbox, mut mailbox) = mailbox();
         let posters: Vec<_> = (0..THREADS)
             .map(|poster| {
@@ -40,7 +40,7 @@ fn messages_from_many_threads_arrive_once_and_in_order() {
 
 #[test]
 fn every_wake_is_heard_when_the_core_sleeps_between_messages() {
-    both(async || {
+    each(async || {
         let (there, mut at_thread) = (std::sync::mpsc::channel::<u32>(), None::<u32>);
         let (postbox, mut mailbox) = mailbox();
         let answerer = thread::spawn(move || {
@@ -69,7 +69,7 @@ fn what_was_posted_before_the_core_ran_is_there() {
 
 #[test]
 fn several_mailboxes_share_a_core() {
-    both(async || {
+    each(async || {
         let (first, mut at_first) = mailbox();
         let (second, mut at_second) = mailbox();
         let (done, mut at_done) = mailbox();
@@ -100,7 +100,7 @@ fn several_mailboxes_share_a_core() {
 
 #[test]
 fn a_dropped_receive_loses_no_message() {
-    both(async || {
+    each(async || {
         let (postbox, mut mailbox) = mailbox();
         assert!(
             timeout_at(now() + millis(20), mailbox.recv())

@@ -1,4 +1,4 @@
-//! The facade over real sockets; every test runs on both drivers.
+//! The facade over real sockets; every test runs on each driver.
 
 mod accepting;
 mod closing;

@@ -22,7 +22,7 @@ async fn glance<T>(future: impl Future<Output = T>) -> Option<T> {
 
 #[test]
 fn what_is_sent_comes_back() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         spawn(echo(server));
         for _ in 0..3 {
@@ -36,7 +36,7 @@ fn what_is_sent_comes_back() {
 
 #[test]
 fn a_half_closed_peer_still_receives() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         client.send(text(b"all I have to say")).await.unwrap();
         client.shutdown_write();
@@ -52,7 +52,7 @@ fn a_half_closed_peer_still_receives() {
 
 #[test]
 fn a_dropped_receive_loses_no_bytes() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         for round in 0..20u8 {
             assert!(glance(stream.recv()).await.is_none());
@@ -68,7 +68,7 @@ fn a_dropped_receive_loses_no_bytes() {
 
 #[test]
 fn receives_cut_short_again_and_again_see_every_byte() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         let sent = noise(200_000);
         let to_send = sent.clone();
@@ -92,7 +92,7 @@ fn receives_cut_short_again_and_again_see_every_byte() {
 
 #[test]
 fn an_idle_connection_holds_no_buffer() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         assert!(glance(stream.recv()).await.is_none());
         sleep(millis(1)).await;
@@ -108,7 +108,7 @@ fn an_idle_connection_holds_no_buffer() {
 
 #[test]
 fn more_is_appended_where_the_first_bytes_lie() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         peer.write_all(b"GET / HT").unwrap();
         let mut head = stream.recv().await.unwrap();
@@ -131,7 +131,7 @@ fn more_is_appended_where_the_first_bytes_lie() {
 
 #[test]
 fn a_large_hint_takes_more_at_once() {
-    both(async || {
+    each(async || {
         let (stream, mut peer) = with_plain_peer().await;
         let sent = noise(60_000);
         peer.write_all(&sent).unwrap();

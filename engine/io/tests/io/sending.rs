@@ -17,7 +17,7 @@ fn flood() -> Outgoing {
 
 #[test]
 fn head_body_and_tail_arrive_in_order() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         let mut head = Scratch::take();
         head.extend_from_slice(b"5\r\n");
@@ -47,7 +47,7 @@ fn head_body_and_tail_arrive_in_order() {
 
 #[test]
 fn a_send_larger_than_the_socket_continues_where_it_stopped() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         let (head, body) = (noise(3_000_000), noise(5_000_000));
         let expected = [&head[..], &body, b"tail"].concat();
@@ -67,7 +67,7 @@ fn a_send_larger_than_the_socket_continues_where_it_stopped() {
 
 #[test]
 fn both_directions_flow_at_once() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         spawn(echo(server));
         let sent = noise(6 << 20);
@@ -87,7 +87,7 @@ fn both_directions_flow_at_once() {
 
 #[test]
 fn a_dropped_send_poisons_the_stream() {
-    both(async || {
+    each(async || {
         let (client, _server) = pair().await;
         assert!(
             timeout_at(now() + millis(50), client.send(flood()))
@@ -104,7 +104,7 @@ fn a_dropped_send_poisons_the_stream() {
 
 #[test]
 fn a_send_that_never_began_poisons_nothing() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         drop(client.send(text(b"never")));
         client.send(text(b"sent")).await.unwrap();
@@ -115,7 +115,7 @@ fn a_send_that_never_began_poisons_nothing() {
 
 #[test]
 fn a_peer_that_has_gone_fails_the_send() {
-    both(async || {
+    each(async || {
         let (client, server) = pair().await;
         server.abort();
         sleep(millis(5)).await;
@@ -129,7 +129,7 @@ fn a_peer_that_has_gone_fails_the_send() {
 
 #[test]
 fn a_unix_socket_is_a_server_too() {
-    both(async || {
+    each(async || {
         let path = std::env::temp_dir().join(format!("ringfence-io-{}.sock", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let origin = UnixListener::bind(&path).unwrap();
@@ -159,7 +159,7 @@ fn a_unix_socket_is_a_server_too() {
 
 #[test]
 fn nobody_listening_is_an_error() {
-    both(async || {
+    each(async || {
         let address = listener().local_addr();
         sleep(millis(5)).await;
         let error = Stream::connect(&Endpoint::Tcp(address))

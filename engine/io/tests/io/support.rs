@@ -11,10 +11,14 @@ pub(crate) const LOCALHOST: SocketAddr =
 /// No test takes longer than this.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) const DRIVERS: [DriverChoice; 2] = [DriverChoice::IoUring, DriverChoice::Epoll];
+pub(crate) const DRIVERS: [DriverChoice; 3] = [
+    DriverChoice::Native,
+    DriverChoice::Monoio,
+    DriverChoice::Epoll,
+];
 
 /// Runs a test on each driver, and holds it to leaving nothing behind.
-pub(crate) fn both(test: impl AsyncFn()) {
+pub(crate) fn each(test: impl AsyncFn()) {
     for driver in DRIVERS {
         on(driver, async {
             timeout_at(now() + PATIENCE, test())

@@ -146,7 +146,8 @@ fn workers_are_summed_and_shown_alone() {
     registry.worker(0).describe(crate::About {
         thread: 70,
         cpu: Some(3),
-        driver: "io_uring",
+        driver: "monoio",
+        lack: Some("no native driver".to_owned()),
     });
     let parsed = scrape(&registry);
     assert_eq!(parsed.get("ringfence_requests_total"), 21.0);
@@ -167,7 +168,9 @@ fn workers_are_summed_and_shown_alone() {
         0.25
     );
     assert_eq!(
-        parsed.get(r#"ringfence_worker_info{worker="0",driver="io_uring",cpu="3"}"#),
+        parsed.get(
+            r#"ringfence_worker_info{worker="0",driver="monoio",lack="no native driver",cpu="3"}"#
+        ),
         1.0
     );
 }

@@ -10,7 +10,7 @@ use ringfence_http::Reason;
 /// A sum over all workers: its name, kind, meaning, and where to find it in a worker's block.
 type Sum = (&'static str, Kind, &'static str, fn(&WorkerStats) -> u64);
 
-const CLIENTS: [Sum; 9] = [
+const CLIENTS: [Sum; 11] = [
     (
         "ringfence_connections_accepted_total",
         Kind::Counter,
@@ -64,6 +64,18 @@ const CLIENTS: [Sum; 9] = [
         Kind::Counter,
         "Access-log records dropped because a worker's queue was full.",
         |w| w.log_dropped.get(),
+    ),
+    (
+        "ringfence_ring_overflows_total",
+        Kind::Counter,
+        "Times that completions outran a worker's ring; none are lost.",
+        |w| w.ring_overflows.get(),
+    ),
+    (
+        "ringfence_receive_buffers_short_total",
+        Kind::Counter,
+        "Times that a worker's shared receive buffers had all been used; the connection then reads for itself.",
+        |w| w.buffers_short.get(),
     ),
 ];
 
@@ -156,7 +168,7 @@ pub(super) fn workers(text: &mut Text<'_>, tables: &Tables, extra: &Extra<'_>) {
     text.head(
         "ringfence_worker_info",
         Kind::Gauge,
-        "Always 1: the I/O driver that a worker got and the CPU that it is pinned to.",
+        "Always 1: the I/O driver that a worker got, why not a better one, and the CPU that it is pinned to.",
     );
     for (ix, worker) in &tables.workers {
         let Some(about) = worker.about() else {
@@ -164,8 +176,14 @@ pub(super) fn workers(text: &mut Text<'_>, tables: &Tables, extra: &Extra<'_>) {
         };
         let cpu = about.cpu.map_or_else(String::new, |cpu| cpu.to_string());
         let ix = ix.to_string();
+        let lack = about.lack.as_deref().unwrap_or_default();
         text.sample(
-            &[("worker", &ix), ("driver", about.driver), ("cpu", &cpu)],
+            &[
+                ("worker", &ix),
+                ("driver", about.driver),
+                ("lack", lack),
+                ("cpu", &cpu),
+            ],
             1,
         );
     }

@@ -1,0 +1,115 @@
+//! The ring of buffers that the kernel receives into.
+//!
+//! They are blocks of the core's pool. One that the kernel has filled leaves for good, as a
+//! lease like any other, and a fresh block takes its place: nothing ever has to find its way
+//! back here, and no lease can outlive its memory.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::ptr::NonNull;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring_07::types::BufRingEntry;
+
+use super::ring::{GROUP, Ring};
+use crate::pool::{self, Block};
+
+/// The alignment that the kernel asks of the ring.
+const PAGE: usize = 4096;
+
+/// Blocks that the kernel may fill, by the numbers that it knows them by.
+pub(super) struct Buffers {
+    places: NonNull<BufRingEntry>,
+    layout: Layout,
+    /// Nothing where the kernel has used the block and none has followed yet.
+    blocks: Vec<Option<Block>>,
+    /// Numbers without a block.
+    vacant: Vec<u16>,
+    /// Our end of the ring; what lies before the published one is the kernel's.
+    tail: u16,
+}
+
+impl Buffers {
+    /// Registers `count` buffers, a power of two; the first [`Buffers::refill`] fills them in.
+    pub(super) fn new(ring: &Ring, count: u16) -> io::Result<Self> {
+        assert!(count.is_power_of_two(), "the kernel takes powers of two");
+        let size = usize::from(count) * size_of::<BufRingEntry>();
+        let layout = Layout::from_size_align(size, PAGE).map_err(io::Error::other)?;
+        // SAFETY: the size is not zero.
+        let memory = unsafe { alloc_zeroed(layout) }.cast();
+        let Some(places) = NonNull::new(memory) else {
+            handle_alloc_error(layout)
+        };
+        let buffers = Self {
+            places,
+            layout,
+            blocks: vec![None; usize::from(count)],
+            vacant: (0..count).rev().collect(),
+            tail: 0,
+        };
+        let address = places.as_ptr() as u64;
+        // SAFETY: the memory has `count` zeroed entries on a page boundary, and stays until
+        // `retire` has taken it back from the kernel, or for ever.
+        unsafe {
+            ring.submitter()
+                .register_buf_ring_with_flags(address, count, GROUP, 0)
+        }
+        .inspect_err(|_| buffers.free())?;
+        Ok(buffers)
+    }
+
+    /// The block that the kernel has filled; its place is vacant now.
+    pub(super) fn take(&mut self, number: u16) -> Block {
+        let block = self.blocks[usize::from(number)].take();
+        self.vacant.push(number);
+        pool::lend(block.expect("the kernel names a buffer that it was given"))
+    }
+
+    /// Puts fresh blocks into at most `most` vacant places.
+    pub(super) fn refill(&mut self, most: usize) {
+        let many = self.vacant.len().min(most);
+        if many == 0 {
+            return;
+        }
+        for number in self.vacant.split_off(self.vacant.len() - many) {
+            self.provide(number, pool::withhold());
+        }
+        // SAFETY: the base is that of the ring, whose tail only we write and the kernel reads.
+        let tail = unsafe { &*BufRingEntry::tail(self.places.as_ptr()).cast::<AtomicU16>() };
+        tail.store(self.tail, Ordering::Release);
+    }
+
+    fn provide(&mut self, number: u16, mut block: Block) {
+        let bytes = Rc::get_mut(&mut block).expect("a fresh block has no other view");
+        let (address, length) = (bytes.as_mut_ptr() as u64, bytes.len() as u32);
+        let place = usize::from(self.tail) & (self.blocks.len() - 1);
+        // SAFETY: the place is within the ring, and as there are no more buffers than places,
+        // not one that the kernel still has to read.
+        let entry = unsafe { &mut *self.places.as_ptr().add(place) };
+        entry.set_addr(address);
+        entry.set_len(length);
+        entry.set_bid(number);
+        self.tail = self.tail.wrapping_add(1);
+        self.blocks[usize::from(number)] = Some(block);
+    }
+
+    /// Takes everything back from the kernel and frees it; where the kernel does not let go, the
+    /// memory is leaked instead.
+    pub(super) fn retire(self, ring: &Ring) {
+        if ring.submitter().unregister_buf_ring(GROUP).is_err() {
+            std::mem::forget(self);
+            return;
+        }
+        self.free();
+        for block in self.blocks.into_iter().flatten() {
+            pool::give_block(pool::lend(block));
+        }
+    }
+
+    fn free(&self) {
+        // SAFETY: allocated in `new` with this layout; the kernel does not know it (any more), and
+        // both callers give `self` up.
+        unsafe { dealloc(self.places.as_ptr().cast(), self.layout) };
+    }
+}

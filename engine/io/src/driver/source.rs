@@ -1,0 +1,131 @@
+//! A descriptor that is waited for, by whichever driver runs on this core.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::task::{Context, Poll};
+
+use super::incoming::{Ahead, Incoming, Wish};
+use super::{monoio, native};
+use crate::lease::Lease;
+
+/// A descriptor that is waited for.
+pub(crate) enum Source {
+    /// By monoio: readiness, and nothing else.
+    Monoio(monoio::Source),
+    /// By the native driver, which also receives ahead.
+    Native(native::Source),
+}
+
+impl Source {
+    /// Takes over a non-blocking descriptor: socket, listener or eventfd.
+    ///
+    /// # Errors
+    /// When the driver cannot watch it; the descriptor is then closed.
+    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+        if native::is_running() {
+            native::Source::new(fd).map(Self::Native)
+        } else {
+            monoio::Source::new(fd).map(Self::Monoio)
+        }
+    }
+
+    /// Ready when a read is worth trying: at once where a wait that was given up has ended since.
+    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Monoio(source) => source.poll_readable(cx),
+            Self::Native(source) => source.poll_readable(cx),
+        }
+    }
+
+    /// Ready when a write is worth trying.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Monoio(source) => source.poll_writable(cx),
+            Self::Native(source) => source.poll_writable(cx),
+        }
+    }
+
+    /// What has been received ahead, or when to read.
+    pub(crate) fn poll_incoming(
+        &self,
+        cx: &mut Context<'_>,
+        wish: Wish,
+    ) -> Poll<io::Result<Incoming>> {
+        match self {
+            Self::Monoio(_) if wish.eager => Poll::Ready(Ok(Incoming::Read)),
+            Self::Monoio(source) => source.poll_readable(cx).map_ok(|()| Incoming::Read),
+            Self::Native(source) => source.poll_incoming(cx, wish),
+        }
+    }
+
+    /// What a listener finds accepted. With `last`, nothing is accepted ahead any more.
+    pub(crate) fn accepted(&self, last: bool) -> Ahead {
+        match self {
+            Self::Monoio(_) => Ahead::Unknown,
+            Self::Native(source) => source.accepted(last),
+        }
+    }
+
+    /// Ends accepting ahead for now; what has been accepted stays.
+    pub(crate) fn end_ahead(&self) {
+        match self {
+            Self::Monoio(_) => {}
+            Self::Native(source) => source.end_ahead(),
+        }
+    }
+
+    /// Ready when an accept is worth trying, or there is something for [`Source::accepted`].
+    pub(crate) fn poll_accepted(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Monoio(source) => source.poll_readable(cx),
+            Self::Native(source) => source.poll_accepted(cx),
+        }
+    }
+
+    /// Gives back bytes that were received ahead and could not be used yet.
+    pub(crate) fn put_back(&self, lease: Lease) {
+        match self {
+            Self::Monoio(_) => unreachable!("it receives nothing ahead"),
+            Self::Native(source) => source.put_back(lease),
+        }
+    }
+
+    /// Whether nothing has come, where the driver knows that without asking the kernel.
+    pub(crate) fn is_quiet(&self) -> Option<bool> {
+        match self {
+            Self::Monoio(_) => None,
+            Self::Native(source) => source.is_quiet(),
+        }
+    }
+
+    /// Waits until a read is worth trying.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_readable(cx)).await
+    }
+
+    /// Waits until a write is worth trying.
+    pub(crate) async fn writable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_writable(cx)).await
+    }
+
+    /// Gives the descriptor back, free of its driver.
+    ///
+    /// # Errors
+    /// When no descriptor is left for that, or bytes have come that nobody has received.
+    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Monoio(source) => source.into_fd(),
+            Self::Native(source) => source.into_fd(),
+        }
+    }
+}
+
+impl AsFd for Source {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Monoio(source) => source.as_fd(),
+            Self::Native(source) => source.as_fd(),
+        }
+    }
+}
