@@ -44,6 +44,7 @@ pub(super) struct Slot {
     /// Bytes that have come and were not asked for yet.
     pub(super) unread: Unread,
     /// Connections that have come; for listeners, which are few.
+    #[allow(clippy::box_collection, reason = "every connection has a slot")]
     pub(super) accepted: Option<Box<VecDeque<OwnedFd>>>,
     /// Accepting ahead has failed: wait for a connection before it is tried again.
     pub(super) accept_later: bool,
