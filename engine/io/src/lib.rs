@@ -26,6 +26,7 @@ mod recv;
 mod runtime;
 mod scratch;
 mod send;
+pub mod sim;
 mod stream;
 mod task;
 
@@ -34,7 +35,7 @@ pub use ringfence_config::{DriverChoice, Endpoint};
 pub use self::accept::Listener;
 pub use self::clock::{now, unix_now};
 pub use self::deadline::{Elapsed, timeout_at};
-pub use self::driver::{probe_io_uring, sleep};
+pub use self::driver::{Socket, probe_io_uring, sleep};
 pub use self::lease::Lease;
 pub use self::limits::{NofileLimit, raise_nofile_limit};
 pub use self::listen::ListenSocket;

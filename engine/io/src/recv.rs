@@ -3,11 +3,9 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
 
 use crate::budget;
 use crate::driver::{Incoming, Wish};
@@ -127,8 +125,7 @@ impl Stream {
         let mut result = Ok(0);
         lease.fill_with(|room| {
             let most = room.len();
-            result = rustix::net::recv(self.source.as_fd(), &mut *room, RecvFlags::DONTWAIT)
-                .map(|(n, _)| n);
+            result = self.source.recv(room);
             self.eager.set(result == Ok(most));
             result.unwrap_or(0)
         });

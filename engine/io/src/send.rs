@@ -3,17 +3,15 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::budget;
 use crate::clock::now;
+use crate::driver::Source;
 use crate::lease::Lease;
-use crate::outq::outq;
 use crate::scratch::Scratch;
 use crate::stream::Stream;
 
@@ -106,7 +104,7 @@ impl Stream {
                 ready!(self.poll_room(cx))?;
                 rest.full = false;
             }
-            match rest.send_some(self.source.as_fd()) {
+            match rest.send_some(&self.source) {
                 Ok(n) => {
                     budget::spend(n);
                     if rest.full {
@@ -128,7 +126,7 @@ impl Stream {
 
     /// Starts the time in which the peer must take something.
     fn await_progress(&self, rest: &mut Rest) {
-        rest.unsent = Some(outq(self.source.as_fd()));
+        rest.unsent = Some(self.source.unacknowledged());
         self.send_deadline
             .set(self.send_limit.get().map(|limit| now() + limit));
     }
@@ -137,7 +135,7 @@ impl Stream {
     /// may not manage in time though it reads all along. Its queue tells the difference.
     fn peer_took_some(&self, rest: &mut Rest) -> bool {
         let before = rest.unsent.unwrap_or(usize::MAX);
-        let took = outq(self.source.as_fd()) < before;
+        let took = self.source.unacknowledged() < before;
         if took {
             self.await_progress(rest);
         }
@@ -186,7 +184,7 @@ impl Rest {
     }
 
     /// One vectored send of what is left. A partial one says that the socket is full.
-    fn send_some(&mut self, socket: impl AsFd) -> Result<usize, Errno> {
+    fn send_some(&mut self, source: &Source) -> Result<usize, Errno> {
         let left = self.left();
         let mut slices = [IoSlice::new(&[]); 3];
         let mut skip = self.sent;
@@ -199,14 +197,7 @@ impl Rest {
                 used += 1;
             }
         }
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        let n = match &slices[..used] {
-            // The plain call costs the kernel less.
-            [only] => rustix::net::send(socket, only, flags)?,
-            several => {
-                rustix::net::sendmsg(socket, several, &mut SendAncillaryBuffer::default(), flags)?
-            }
-        };
+        let n = source.send(&slices[..used])?;
         self.full = n < left;
         self.sent += n;
         Ok(n)

@@ -5,7 +5,6 @@
 //! apart reuse less.
 
 use std::collections::{HashMap, VecDeque};
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use crossbeam_queue::ArrayQueue;
 use ringfence_balance::ServerId;
 use ringfence_config::Pool as Policy;
-use ringfence_io::Stream;
+use ringfence_io::{Socket, Stream};
 
 /// Most idle connections that wait in one server's spill.
 const SPILL_SLOTS: usize = 256;
@@ -64,7 +63,7 @@ struct Idle {
 
 /// A connection on its way between cores.
 struct Parcel {
-    socket: OwnedFd,
+    socket: Socket,
     born: Duration,
     requests: u32,
     since: Duration,
