@@ -82,6 +82,11 @@ impl Stream {
         loop {
             let incoming = ready!(self.poll_incoming(cx, most))?;
             match take(incoming) {
+                // Whoever asks the kernel first is told of a reset; whoever asks next finds an end,
+                // which must not be taken for that of a whole message.
+                Ok((_, 0)) if self.was_reset.get() => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
                 Ok((result, n)) => {
                     budget::spend(n);
                     return Poll::Ready(Ok(result));

@@ -118,7 +118,10 @@ impl Stream {
                     }
                 }
                 Err(Errno::INTR) => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
+                Err(error) => {
+                    self.was_reset.set(error == Errno::CONNRESET);
+                    return Poll::Ready(Err(error.into()));
+                }
             }
         }
         Poll::Ready(Ok(()))

@@ -24,6 +24,8 @@ pub struct Stream {
     pub(crate) eager: Cell<bool>,
     /// A send is under way, or did not reach its end: nothing sensible can follow.
     pub(crate) poisoned: Cell<bool>,
+    /// A send was told that the connection was reset. The kernel tells that once.
+    pub(crate) was_reset: Cell<bool>,
     pub(crate) recv_deadline: Slot,
     pub(crate) send_deadline: Slot,
     pub(crate) send_limit: Cell<Option<Duration>>,
@@ -64,6 +66,7 @@ impl Stream {
             peer,
             eager: Cell::new(true),
             poisoned: Cell::new(false),
+            was_reset: Cell::new(false),
             recv_deadline: Slot::default(),
             send_deadline: Slot::default(),
             send_limit: Cell::new(None),

@@ -156,8 +156,10 @@ impl Conn {
             &self.pipes[side.other() as usize],
         );
         match (pipe.there(), end.error) {
+            // The end was there first.
+            (0, _) if pipe.is_finished() => Ok(0),
             (0, Some(error)) => Err(error),
-            (0, None) if end.over || pipe.is_finished() => Ok(0),
+            (0, None) if end.over => Ok(0),
             (0, None) => Err(Errno::AGAIN),
             (n, _) => Ok(n as usize),
         }
@@ -350,12 +352,14 @@ impl Conn {
         if self.end(to).over {
             return;
         }
-        let all = self.dice.chance(500);
+        let ended = self.incoming(to).end_due;
+        let all = !ended && self.dice.chance(500);
         self.incoming(to).lose(all);
         self.outgoing(to).lose(true);
         let end = self.end(to);
         end.over = true;
-        end.error = Some(Errno::CONNRESET);
+        // As Linux has it, and whoever asks first is told, be it by a send.
+        end.error = Some(if ended { Errno::PIPE } else { Errno::CONNRESET });
         self.wake(to);
     }
 
