@@ -4,7 +4,7 @@
 //! only then connects. What a core holds beyond its share goes to the spill: pools kept wholly
 //! apart reuse less.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,7 +101,8 @@ pub enum Source {
 /// The idle connections of one core.
 #[derive(Default)]
 pub struct Pool {
-    servers: HashMap<ServerId, VecDeque<Idle>>,
+    /// In order, so that what a sweep does follows from what came before it.
+    servers: BTreeMap<ServerId, VecDeque<Idle>>,
     idle: usize,
 }
 
