@@ -355,7 +355,7 @@ impl Conn {
         let ended = self.incoming(to).end_due;
         let all = !ended && self.dice.chance(500);
         self.incoming(to).lose(all);
-        self.outgoing(to).lose(true);
+        self.outgoing(to).lose(false);
         let end = self.end(to);
         end.over = true;
         // As Linux has it, and whoever asks first is told, be it by a send.
