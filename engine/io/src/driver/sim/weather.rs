@@ -69,7 +69,7 @@ impl Weather {
             cuts: some(150) as u32,
             false_calls: some(300) as u32,
             no_descriptors: some(60) as u32,
-            buffers: (1 + some(4_000), 16_384 + some(300_000)),
+            buffers: (256 + some(4_000), 16_384 + some(300_000)),
             disorder: some(500) as u32,
         }
     }
