@@ -118,6 +118,11 @@ impl Simulation {
         self.cores[core.0].left
     }
 
+    /// Tells on standard error what arrives where and when, for someone who looks for a cause.
+    pub fn tell(&mut self) {
+        world::with(|world| world.tells = true);
+    }
+
     /// Makes attempts to connect to an address go unanswered, or no longer.
     pub fn lose(&mut self, address: SocketAddr, lost: bool) {
         world::with(|world| world.net_mut().lose(address, lost));

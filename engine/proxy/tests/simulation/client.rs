@@ -9,7 +9,7 @@ use ringfence_io::sim::Dice;
 use ringfence_io::{Endpoint, Stream, now, sleep, spawn, timeout_at};
 
 use crate::scene::Shared;
-use crate::wire::{Ended, Framing, Head, Wire, noise, say, write_body};
+use crate::wire::{Ended, Framing, Head, Wire, noise, padding, say, write_body};
 
 /// What clients do that proper ones do not, in a thousand connections.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +61,7 @@ impl Client {
             let connect = Stream::connect(&door);
             match timeout_at(now() + Duration::from_secs(60), connect).await {
                 Ok(Ok(stream)) => self.converse(Rc::new(stream)).await,
-                _ => self.shared.ledger.borrow_mut().tally.cut += 1,
+                _ => self.shared.ledger.borrow_mut().tally.unconnected += 1,
             }
         }
     }
@@ -154,6 +154,7 @@ impl Script {
         if len > 0 && dice.chance(150) && !self.old {
             head += "Expect: 100-continue\r\n";
         }
+        head += &padding(dice);
         head += "\r\n";
         self.bytes.extend_from_slice(head.as_bytes());
         write_body(&mut self.bytes, &noise(id, len), framing, dice);

@@ -31,6 +31,8 @@ pub(crate) struct Tally {
     pub(crate) cut: u64,
     /// Sent behind a request whose answer ended the connection.
     pub(crate) unserved: u64,
+    /// Connections that were refused, or never answered.
+    pub(crate) unconnected: u64,
     /// Sent by the proxy more than once.
     pub(crate) repeated: u64,
 }

@@ -8,7 +8,7 @@ use ringfence_io::sim::Dice;
 use ringfence_io::{ListenSocket, Listener, sleep, spawn};
 
 use crate::scene::Shared;
-use crate::wire::{Framing, Wire, noise, say, write_body};
+use crate::wire::{Framing, Wire, noise, padding, say, write_body};
 
 /// A server.
 #[derive(Clone)]
@@ -216,7 +216,12 @@ impl Served {
         let bodiless = is_head || status == 204 || status == 304;
         let closes = framing == Framing::UntilClose || dice.chance(80);
         let interim = dice.chance(60);
-        let serial = self.ledger().answer(id, status, len, framing);
+        let serial = self
+            .origin
+            .shared
+            .ledger
+            .borrow_mut()
+            .answer(id, status, len, framing);
         let mut head = String::new();
         if interim {
             head += "HTTP/1.1 103 Early Hints\r\nX-Early: yes\r\n\r\n";
@@ -230,6 +235,7 @@ impl Served {
         if closes {
             head += "Connection: close\r\n";
         }
+        head += &padding(dice);
         head += "\r\n";
         let mut bytes = head.into_bytes();
         let end = bytes.len();

@@ -28,6 +28,17 @@ const fn at(ip: [u8; 4], port: u16) -> SocketAddr {
     )
 }
 
+/// The ways in which a server is picked.
+const BALANCERS: &[&str] = &[
+    "round_robin",
+    "weighted",
+    "least_conn",
+    "ip_hash",
+    "consistent_hash",
+    "p2c",
+    "random",
+];
+
 /// A plan, and what it promises.
 pub(crate) struct Drawn {
     pub(crate) plan: Arc<Plan>,
@@ -59,12 +70,13 @@ pub(crate) fn draw(dice: &mut Dice) -> Drawn {
     }
 }
 
-/// The plan of fair weather.
-pub(crate) fn plain() -> Drawn {
+/// A plan of fair weather: one that refuses nobody.
+pub(crate) fn plain(dice: &mut Dice) -> Drawn {
     let mut text = format!("[[listener]]\naddress = \"{}\"\n", DOORS[0]);
     text += &format!("[[route]]\npath = \"/fixed/*\"\nrespond = {{ body = \"{FIXED}\" }}\n");
     text += "[[route]]\nupstream = \"app\"\n[upstream.app]\n";
-    let servers: Vec<String> = SERVERS.iter().map(|at| format!("\"{at}\"")).collect();
+    let kept = &SERVERS[..dice.between(1, SERVERS.len() as u64) as usize];
+    let servers: Vec<String> = kept.iter().map(|at| format!("\"{at}\"")).collect();
     text += &format!("servers = [{}]\n", servers.join(", "));
     Drawn {
         plan: load(&text),
@@ -119,6 +131,7 @@ fn client_side(dice: &mut Dice, most_connections: u32, second_door: bool) -> Str
 }
 
 fn upstream(dice: &mut Dice, most_places: Option<u32>) -> String {
+    let balance = *dice.pick(BALANCERS);
     let mut servers = Vec::new();
     for (ix, server) in SERVERS.iter().enumerate() {
         if ix > 0 && dice.chance(250) {
@@ -131,12 +144,16 @@ fn upstream(dice: &mut Dice, most_places: Option<u32>) -> String {
         } else {
             ""
         };
-        let weight = dice.between(1, 3);
+        // Only some know weights.
+        let weight = if balance == "random" {
+            1
+        } else {
+            dice.between(1, 3)
+        };
         servers.push(format!(
             "{{ address = \"{server}\", weight = {weight}{limit}{backup} }}"
         ));
     }
-    let balance = dice.pick(&["round_robin", "weighted", "least_conn", "ip_hash"]);
     let mut text = format!(
         "[upstream.app]\nservers = [{}]\nbalance = \"{balance}\"\n",
         servers.join(", ")
@@ -168,8 +185,7 @@ fn retries(dice: &mut Dice, attempts: u32) -> String {
         .into_iter()
         .filter(|_| dice.chance(700))
         .collect();
-    let statuses = if dice.chance(300) { "503" } else { "" };
-    let statuses = format!("[{}]", if statuses.is_empty() { "" } else { "\"503\"" });
+    let statuses = if dice.chance(300) { "[\"503\"]" } else { "[]" };
     format!(
         "retry = {{ attempts = {attempts}, on = [{}], statuses = {statuses}, max_body = {} }}\n",
         on.join(", "),

@@ -16,6 +16,7 @@ use crate::client::{Client, Manners};
 use crate::ledger::{Ledger, Tally};
 use crate::origin::Origin;
 use crate::plans::{DOORS, Drawn, SERVERS, draw, plain};
+use crate::reach::Reach;
 
 /// Steps after which a run does not end.
 const MOST_STEPS: u64 = 20_000_000;
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     pub(crate) seed: u64,
+    /// Its plans refuse nobody.
+    is_fair: bool,
     pub(crate) weather: Weather,
     pub(crate) workers: usize,
     pub(crate) clients: u64,
@@ -43,16 +46,27 @@ pub(crate) struct Setting {
     pub(crate) faults: u32,
     /// Servers do only what clients expect of them.
     pub(crate) proper: bool,
-    /// Servers die, plans change, everything is drained.
-    pub(crate) eventful: bool,
+    pub(crate) events: Events,
+}
+
+/// What befalls those of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Events {
+    /// Nothing, before the drain at the end.
+    None,
+    /// Plans change that refuse nobody, and all is drained while clients are at it.
+    Planned,
+    /// Servers die, plans change, all is drained at any moment.
+    All,
 }
 
 /// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) trace: u64,
     pub(crate) happened: u64,
     pub(crate) tally: Tally,
+    pub(crate) reach: Reach,
 }
 
 /// A server's place, and the core that it runs on.
@@ -101,6 +115,7 @@ impl Setting {
         let faults = some(300);
         Self {
             seed,
+            is_fair: false,
             weather: Weather::of(seed),
             workers: dice.between(1, 4) as usize,
             clients: dice.between(1, 24),
@@ -108,14 +123,27 @@ impl Setting {
             manners,
             faults,
             proper: dice.chance(200),
-            eventful: dice.chance(700),
+            events: if dice.chance(700) {
+                Events::All
+            } else {
+                Events::None
+            },
+        }
+    }
+
+    fn draw(self, dice: &mut Dice) -> Drawn {
+        if self.is_fair {
+            plain(dice)
+        } else {
+            draw(dice)
         }
     }
 
     /// Nothing goes wrong.
-    pub(crate) fn fair(seed: u64) -> Self {
+    pub(crate) fn fair(seed: u64, events: Events) -> Self {
         Self {
             seed,
+            is_fair: true,
             weather: Weather::fair(),
             workers: 3,
             clients: 20,
@@ -127,7 +155,7 @@ impl Setting {
             },
             faults: 0,
             proper: true,
-            eventful: false,
+            events,
         }
     }
 }
@@ -136,10 +164,13 @@ impl Setting {
 ///
 /// # Errors
 /// The promise that was broken.
-pub(crate) fn play(setting: Setting, is_plain: bool) -> Result<Outcome, String> {
+pub(crate) fn play(setting: Setting, tells: bool) -> Result<Outcome, String> {
     let mut dice = Dice::of(setting.seed, 11);
-    let drawn = if is_plain { plain() } else { draw(&mut dice) };
+    let drawn = setting.draw(&mut dice);
     let mut scene = Scene::new(setting, dice, &drawn);
+    if tells {
+        scene.world.tell();
+    }
     scene.run()?;
     scene.leave()
 }
@@ -191,7 +222,11 @@ impl Scene {
     fn run(&mut self) -> Result<(), String> {
         let mut next = self.world.now() + self.pause();
         let drains_at = self.world.now() + Duration::from_millis(self.dice.below(20_000));
-        let drains_early = self.setting.eventful && self.dice.chance(500);
+        let drains_early = match self.setting.events {
+            Events::None => false,
+            Events::Planned => true,
+            Events::All => self.dice.chance(500),
+        };
         let mut steps = 0;
         loop {
             let now = self.world.now();
@@ -199,7 +234,7 @@ impl Scene {
             if self.ends_by.is_none() && (clients_done || drains_early && now >= drains_at) {
                 self.drain();
             }
-            if self.setting.eventful && now >= next {
+            if self.setting.events != Events::None && now >= next {
                 self.befall();
                 next = now + self.pause();
             }
@@ -261,6 +296,9 @@ impl Scene {
 
     /// Something happens to the proxy or to a server.
     fn befall(&mut self) {
+        if self.setting.events == Events::Planned {
+            return self.reload();
+        }
         let at = self.dice.below(self.origins.len() as u64) as usize;
         match self.dice.below(6) {
             0 => self.kill_or_return(at),
@@ -307,7 +345,7 @@ impl Scene {
         if self.ends_by.is_some() {
             return;
         }
-        let drawn = draw(&mut self.dice);
+        let drawn = self.setting.draw(&mut self.dice);
         let mut ledger = self.shared.ledger.borrow_mut();
         ledger.most_retries = ledger.most_retries.max(drawn.most_retries);
         drop(ledger);
@@ -352,7 +390,11 @@ impl Scene {
     }
 
     fn drain(&mut self) {
-        let grace = Duration::from_millis(self.dice.below(5_000));
+        let mut grace = Duration::from_millis(self.dice.below(5_000));
+        if self.setting.events != Events::All {
+            // All that is under way may end.
+            grace += Duration::from_secs(30);
+        }
         for post in &self.house.posts {
             post.post(Order::Drain(grace));
         }
@@ -409,6 +451,10 @@ impl Scene {
         if reported != self.awaited {
             return Err(format!("{reported} of {} reports came", self.awaited));
         }
+        let mut reach = Reach::default();
+        for at in 0..self.workers.len() {
+            reach.count(&self.house.registry.worker(at));
+        }
         let Self {
             world,
             shared,
@@ -426,6 +472,7 @@ impl Scene {
             trace: world.trace(),
             happened: world.happened(),
             tally,
+            reach,
         })
     }
 }
@@ -485,7 +532,7 @@ fn start_clients(
     shared: &Shared,
     dice: &mut Dice,
 ) -> CoreId {
-    let doors = if setting.eventful { 2 } else { 1 };
+    let doors = if setting.events == Events::All { 2 } else { 1 };
     let clients: Vec<Client> = (0..setting.clients)
         .map(|_| Client {
             shared: shared.clone(),

@@ -283,6 +283,14 @@ pub(crate) fn write_body(out: &mut Vec<u8>, body: &[u8], framing: Framing, dice:
     out.extend_from_slice(b"0\r\n\r\n");
 }
 
+/// A field that now and then makes a head larger than what one receive brings.
+pub(crate) fn padding(dice: &mut Dice) -> String {
+    if dice.chance(960) {
+        return String::new();
+    }
+    format!("X-Pad: {}\r\n", "p".repeat(dice.below(28_000) as usize))
+}
+
 /// Bytes that follow from a number.
 pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
     let mut dice = Dice::of(seed, 0xb0d7);

@@ -40,6 +40,8 @@ pub(crate) struct World {
     next: u64,
     trace: u64,
     happened: u64,
+    /// What arrives is told on standard error.
+    pub(crate) tells: bool,
     pub(super) net: Net,
 }
 
@@ -59,6 +61,7 @@ pub(crate) fn begin(seed: u64, weather: Weather) {
         next: 0,
         trace: mix(seed),
         happened: 0,
+        tells: false,
         net: Net::new(seed, weather),
     };
     clock::simulate(Some(FIRST));
@@ -173,6 +176,9 @@ impl World {
             }
             Event::Arrive(flight) => {
                 self.note(2, flight.mark());
+                if self.tells {
+                    eprintln!("{:?} {flight:?}", clock::now());
+                }
                 self.net.arrive(self.now, flight);
                 self.post();
             }
