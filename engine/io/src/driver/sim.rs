@@ -6,6 +6,7 @@ mod dice;
 mod executor;
 mod net;
 mod sleep;
+mod socket;
 mod source;
 mod weather;
 mod wire;
@@ -17,6 +18,7 @@ pub(crate) use self::executor::{
     receives_ahead, run_one, spawn,
 };
 pub(crate) use self::sleep::sleep;
-pub(crate) use self::source::{Chime, Socket, Source, connect, hang, listen};
+pub(crate) use self::socket::{Chime, Socket, connect, hang, listen};
+pub(crate) use self::source::Source;
 pub use self::weather::Weather;
 pub(crate) use self::world::{begin, end, with};

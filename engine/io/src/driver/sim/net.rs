@@ -211,22 +211,18 @@ impl Net {
 
     /// Something that was under way arrives.
     pub(super) fn arrive(&mut self, now: u64, flight: Flight) {
-        let conn =
-            |id: usize, net: &mut Self, work: &dyn Fn(&mut Conn, &mut Vec<(u64, Flight)>)| {
-                let (conn, sent) = net.both(id);
-                work(conn, sent);
-            };
         match flight {
             Flight::Knock(id) => self.knock(id, now),
-            Flight::Welcome(id) => conn(id, self, &|conn, _| conn.answer(false)),
-            Flight::Refusal(id) => conn(id, self, &|conn, _| conn.answer(true)),
+            Flight::Welcome(id) => self.conns[id].answer(false),
+            Flight::Refusal(id) => self.conns[id].answer(true),
             Flight::Bytes(id, from, n) => {
-                conn(id, self, &|conn, sent| conn.bring(from, n, now, sent));
+                let (conn, sent) = self.both(id);
+                conn.bring(from, n, now, sent);
             }
-            Flight::End(id, from) => conn(id, self, &|conn, _| conn.bring_end(from)),
-            Flight::Reset(id, from) => conn(id, self, &|conn, _| conn.bring_reset(from)),
-            Flight::Taken(id, side) => conn(id, self, &|conn, _| conn.bring_taken(side)),
-            Flight::Cut(id) => conn(id, self, &|conn, _| conn.cut()),
+            Flight::End(id, from) => self.conns[id].bring_end(from),
+            Flight::Reset(id, from) => self.conns[id].bring_reset(from),
+            Flight::Taken(id, side) => self.conns[id].bring_taken(side),
+            Flight::Cut(id) => self.conns[id].cut(),
             Flight::Ring(chime) => {
                 let chime = &mut self.chimes[chime];
                 chime.rung = true;
