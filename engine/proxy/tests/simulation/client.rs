@@ -30,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) dice: Dice,
     /// Connections that it makes.
     pub(crate) connections: u64,
+    /// Longest pause before each, in microseconds.
+    pub(crate) pause: u64,
 }
 
 /// What is said on one connection.
@@ -56,7 +58,7 @@ impl Client {
     /// Makes all its connections, one after another.
     pub(crate) async fn run(mut self) {
         for _ in 0..self.connections {
-            sleep(Duration::from_micros(self.dice.below(200_000))).await;
+            sleep(Duration::from_micros(self.dice.below(self.pause))).await;
             let door = Endpoint::Tcp(*self.dice.pick(&self.doors));
             let connect = Stream::connect(&door);
             match timeout_at(now() + Duration::from_secs(60), connect).await {

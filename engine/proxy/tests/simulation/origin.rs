@@ -17,7 +17,9 @@ pub(crate) struct Origin {
     pub(crate) address: SocketAddr,
     /// Requests of a thousand that it does not answer as it should.
     pub(crate) faults: u32,
-    /// It reads a request before it answers, and says when it ends a connection.
+    /// Requests of a thousand that it answers before it has read them.
+    pub(crate) early: u32,
+    /// It says when it ends a connection.
     pub(crate) proper: bool,
     pub(crate) seed: u64,
 }
@@ -110,7 +112,7 @@ impl Served {
             Act::Close => return false,
             _ => {}
         }
-        let early = !self.origin.proper && self.dice.chance(60);
+        let early = self.dice.chance(self.origin.early);
         if !early && !self.take_body(id, len, head.of_request()).await {
             return false;
         }

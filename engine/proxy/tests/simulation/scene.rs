@@ -41,10 +41,14 @@ pub(crate) struct Setting {
     pub(crate) clients: u64,
     /// Connections that each client makes.
     pub(crate) connections: u64,
+    /// Longest pause before each, in microseconds.
+    pub(crate) pause: u64,
     pub(crate) manners: Manners,
     /// Requests of a thousand that servers fail.
     pub(crate) faults: u32,
-    /// Servers do only what clients expect of them.
+    /// Requests of a thousand that servers answer before they have read them.
+    pub(crate) early: u32,
+    /// Servers say when they end a connection.
     pub(crate) proper: bool,
     pub(crate) events: Events,
 }
@@ -113,15 +117,18 @@ impl Setting {
             slow: some(300),
         };
         let faults = some(300);
+        let early = some(400);
         Self {
             seed,
             is_fair: false,
             weather: Weather::of(seed),
             workers: dice.between(1, 4) as usize,
-            clients: dice.between(1, 24),
-            connections: dice.between(1, 12),
+            clients: dice.between(1, 40),
+            connections: dice.between(1, 16),
+            pause: *dice.pick(&[1, 20_000, 300_000]),
             manners,
             faults,
+            early,
             proper: dice.chance(200),
             events: if dice.chance(700) {
                 Events::All
@@ -154,7 +161,9 @@ impl Setting {
                 slow: 0,
             },
             faults: 0,
+            early: 0,
             proper: true,
+            pause: 200_000,
             events,
         }
     }
@@ -185,6 +194,7 @@ impl Scene {
                 shared: shared.clone(),
                 address,
                 faults: setting.faults,
+                early: setting.early,
                 proper: setting.proper,
                 seed: dice.bits(),
             };
@@ -540,6 +550,7 @@ fn start_clients(
             manners: setting.manners,
             dice: Dice::new(dice.bits()),
             connections: setting.connections,
+            pause: setting.pause,
         })
         .collect();
     world.start(async move {
