@@ -158,6 +158,9 @@ fn upstream(dice: &mut Dice, most_places: Option<u32>) -> String {
         "[upstream.app]\nservers = [{}]\nbalance = \"{balance}\"\n",
         servers.join(", ")
     );
+    if dice.chance(200) {
+        text += "sticky = \"here\"\n";
+    }
     let _ = writeln!(
         text,
         "queue = {{ size = {}, timeout = \"{}ms\" }}",

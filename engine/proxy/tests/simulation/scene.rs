@@ -10,7 +10,7 @@ use ringfence_balance::{Resolved, Roster, StickySecret};
 use ringfence_io::sim::{CoreId, Dice, Simulation, Weather};
 use ringfence_io::{ListenSocket, mailbox, sleep, spawn};
 use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
-use ringfence_telemetry::{LogQueue, Registry};
+use ringfence_telemetry::{LogQueue, Registry, WorkerStats};
 
 use crate::client::{Client, Manners};
 use crate::ledger::{Ledger, Tally};
@@ -87,6 +87,8 @@ struct Scene {
     house: Arc<House>,
     adoption: Arc<Adoption>,
     workers: Vec<CoreId>,
+    /// What each worker counts.
+    counts: Vec<Arc<WorkerStats>>,
     clients: CoreId,
     origins: Vec<Post>,
     second_door: bool,
@@ -213,6 +215,9 @@ impl Scene {
             setting,
             dice,
             shared,
+            counts: (0..workers.len())
+                .map(|at| house.registry.worker(at))
+                .collect(),
             house,
             adoption,
             workers,
@@ -276,8 +281,8 @@ impl Scene {
         }
         let workers = self.workers.len() as u64;
         let share = u64::from(self.most_connections).div_ceil(workers).max(1);
-        for at in 0..self.workers.len() {
-            let seats = self.house.registry.worker(at).connections_active.get();
+        for (at, counts) in self.counts.iter().enumerate() {
+            let seats = counts.connections_active.get();
             if seats > share {
                 return Err(format!("worker {at} serves {seats} clients, not {share}"));
             }
@@ -432,8 +437,7 @@ impl Scene {
                 return Err(format!("core {at} left {left:?}"));
             }
         }
-        for at in 0..self.workers.len() {
-            let stats = self.house.registry.worker(at);
+        for (at, stats) in self.counts.iter().enumerate() {
             let active = (
                 stats.connections_active.get(),
                 stats.requests_in_flight.get(),
@@ -462,8 +466,8 @@ impl Scene {
             return Err(format!("{reported} of {} reports came", self.awaited));
         }
         let mut reach = Reach::default();
-        for at in 0..self.workers.len() {
-            reach.count(&self.house.registry.worker(at));
+        for stats in &self.counts {
+            reach.count(stats);
         }
         let Self {
             world,
