@@ -4,17 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
-use rustix::net::{SocketAddrAny, SocketFlags, acceptfrom_with};
 use rustix::process::{Resource, getrlimit};
 
-use crate::driver::{self, Ahead, Source};
+use crate::driver::{self, Ahead, Socket, Source};
 use crate::listen::ListenSocket;
 use crate::peer::Peer;
 use crate::stream::Stream;
@@ -75,7 +74,7 @@ impl Listener {
             match self.take()? {
                 Ok((socket, peer)) => {
                     budget::spend(0);
-                    if let Ok(stream) = Stream::new(socket, Peer::of(peer)) {
+                    if let Ok(stream) = Stream::new(socket, peer) {
                         self.pause.set(PAUSE_FIRST);
                         return Some(stream);
                     }
@@ -107,7 +106,7 @@ impl Listener {
     }
 
     /// The next connection: one that the driver has accepted ahead, or one that waits.
-    fn take(&self) -> Option<Result<(OwnedFd, Option<SocketAddrAny>), Errno>> {
+    fn take(&self) -> Option<Result<(Socket, Peer), Errno>> {
         let ahead = self.source.borrow().as_ref()?.accepted(self.closing.get());
         match ahead {
             Ahead::Unknown => self.accept_now(),
@@ -119,7 +118,7 @@ impl Listener {
                 counters::up(|c| &c.shed);
                 Some(Err(Errno::MFILE))
             }
-            Ahead::Socket(socket) => Some(match rustix::net::getpeername(&socket) {
+            Ahead::Socket(socket) => Some(match socket.peer() {
                 Ok(peer) => Ok((socket, peer)),
                 // It has come and gone.
                 Err(_) => Err(Errno::CONNABORTED),
@@ -127,10 +126,8 @@ impl Listener {
         }
     }
 
-    fn accept_now(&self) -> Option<Result<(OwnedFd, Option<SocketAddrAny>), Errno>> {
-        let source = self.source.borrow();
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        Some(acceptfrom_with(source.as_ref()?.as_fd(), flags))
+    fn accept_now(&self) -> Option<Result<(Socket, Peer), Errno>> {
+        Some(self.source.borrow().as_ref()?.accept())
     }
 
     /// Waits until a connection may be there or the listener is being closed.
@@ -189,9 +186,10 @@ impl Listener {
     }
 }
 
-fn is_beyond_limit(socket: &OwnedFd) -> bool {
+fn is_beyond_limit(socket: &Socket) -> bool {
     let most = getrlimit(Resource::Nofile).current;
-    most.is_some_and(|most| socket.as_raw_fd() as u64 >= most)
+    let number = socket.number();
+    most.is_some_and(|most| number.is_some_and(|number| number as u64 >= most))
 }
 
 fn new_reserve() -> io::Result<OwnedFd> {

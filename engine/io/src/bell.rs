@@ -1,24 +1,21 @@
-//! The core's bell: an eventfd that any thread may ring to make the core look at its mailboxes,
+//! The core's bell, which any thread may ring to make the core look at its mailboxes,
 //! and the core itself to get a turn of its reactor.
 
 use std::cell::RefCell;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, eventfd};
-
-use crate::driver::{self, Source};
+use crate::driver::{self, Chime, Source};
 
 /// Pause before the bell is listened to again when the driver cannot wait for it.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// The ringing end; shared between threads.
 pub(crate) struct Bell {
-    eventfd: OwnedFd,
+    chime: Chime,
     /// Rung and not yet heard: further rings need no system call.
     rung: AtomicBool,
 }
@@ -35,14 +32,12 @@ impl Bell {
     /// Makes the core look.
     pub(crate) fn ring(&self) {
         if !self.rung.swap(true, Ordering::SeqCst) {
-            // A write of 1 fails only when the counter is full, and then the bell is ringing.
-            let _ = rustix::io::write(&self.eventfd, &1u64.to_ne_bytes());
+            self.chime.ring();
         }
     }
 
     fn heard(&self, source: &Source) {
-        let mut count = [0; 8];
-        let _ = rustix::io::read(source.as_fd(), &mut count);
+        source.hear();
         // A swap, not a store: it must see what was posted before the rings that it swallows.
         self.rung.swap(false, Ordering::SeqCst);
     }
@@ -85,14 +80,28 @@ pub(crate) fn await_turn(waker: &Waker) {
 /// # Errors
 /// When no descriptor is left.
 pub(crate) fn hang() -> io::Result<impl Future<Output = ()>> {
-    let eventfd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-    let source = Source::new(eventfd.try_clone()?)?;
+    let (chime, source) = Chime::hang()?;
     let bell = Arc::new(Bell {
-        eventfd,
+        chime,
         rung: AtomicBool::new(false),
     });
     OWN.set(Some(bell.clone()));
     Ok(answer(bell, source))
+}
+
+/// What this module keeps of one core.
+#[derive(Default)]
+pub(crate) struct Kept {
+    own: Option<Arc<Bell>>,
+    listening: Vec<Waker>,
+    resting: Vec<Waker>,
+}
+
+/// Exchanges what is kept here with that of another core, which takes its turn on this thread.
+pub(crate) fn swap(kept: &mut Kept) {
+    kept.own = OWN.replace(kept.own.take());
+    kept.listening = LISTENING.replace(std::mem::take(&mut kept.listening));
+    kept.resting = RESTING.replace(std::mem::take(&mut kept.resting));
 }
 
 /// Takes this core's bell down.

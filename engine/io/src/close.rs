@@ -1,10 +1,6 @@
 //! The ways in which a connection ends, ours and the peer's.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
-
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::{Shutdown, sockopt};
 
 use crate::clock::now;
 use crate::driver;
@@ -55,30 +51,14 @@ impl Stream {
     /// the stream fails.
     pub fn abort(&self) {
         self.poisoned.set(true);
-        let socket = self.source.as_fd();
-        // Disconnecting a TCP socket that lingers for no time sends a reset without waiting for
-        // the last holder to drop it; other sockets refuse it and are shut down instead.
-        let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
-        if rustix::net::connect_unspec(socket).is_err() {
-            let _ = rustix::net::shutdown(socket, Shutdown::Both);
-        }
+        self.source.cut();
     }
 
     fn has_input(&self) -> bool {
-        self.source.is_quiet() == Some(false) || self.peek().is_ok()
+        self.source.is_quiet() == Some(false) || self.source.peek().is_ok()
     }
 
     fn is_gone(&self) -> bool {
-        let socket = self.source.as_fd();
-        // Hang-up and errors are told whether asked for or not.
-        let mut watched = [PollFd::from_borrowed_fd(socket, PollFlags::empty())];
-        let at_once = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        match rustix::event::poll(&mut watched, Some(&at_once)) {
-            Ok(_) => !watched[0].revents().is_empty(),
-            Err(_) => false,
-        }
+        self.source.is_hung_up()
     }
 }

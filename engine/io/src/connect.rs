@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use ringfence_config::Endpoint;
 use rustix::io::Errno;
@@ -10,7 +10,7 @@ use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, ipproto, socket_with, sockopt,
 };
 
-use crate::driver::Source;
+use crate::driver::{Socket, Source};
 use crate::peer::Peer;
 use crate::stream::Stream;
 
@@ -27,13 +27,13 @@ impl Stream {
             Endpoint::Unix(path) => {
                 let socket = new_socket(AddressFamily::UNIX)?;
                 rustix::net::connect(&socket, &SocketAddrUnix::new(path.as_path())?)?;
-                (socket, Peer::Unix)
+                (socket.into(), Peer::Unix)
             }
         };
         let source = Source::new(socket)?;
         if let Peer::Tcp(_) = peer {
             source.writable().await?;
-            sockopt::socket_error(source.as_fd())??;
+            source.connected()?;
         }
         let stream = Stream::over(source, peer);
         // Nothing comes before we have asked for it.
@@ -42,7 +42,10 @@ impl Stream {
     }
 }
 
-fn begin_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
+fn begin_tcp(address: SocketAddr) -> io::Result<Socket> {
+    if let Some(socket) = Socket::connect_simulated(address) {
+        return Ok(socket);
+    }
     let family = if address.is_ipv4() {
         AddressFamily::INET
     } else {
@@ -52,7 +55,7 @@ fn begin_tcp(address: SocketAddr) -> io::Result<OwnedFd> {
     sockopt::set_tcp_nodelay(&socket, true)?;
     loop {
         match rustix::net::connect(&socket, &address) {
-            Ok(()) | Err(Errno::INPROGRESS) => return Ok(socket),
+            Ok(()) | Err(Errno::INPROGRESS) => return Ok(socket.into()),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

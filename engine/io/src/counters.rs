@@ -19,7 +19,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             tasks: Cell::new(0),
             streams: Cell::new(0),
@@ -31,6 +31,28 @@ impl Counters {
             starved: Cell::new(0),
         }
     }
+
+    fn all(&self) -> [&Cell<u64>; 8] {
+        [
+            &self.tasks,
+            &self.streams,
+            &self.leases,
+            &self.panics,
+            &self.backoffs,
+            &self.shed,
+            &self.overflows,
+            &self.starved,
+        ]
+    }
+}
+
+/// Exchanges the counts with those of another core, which takes its turn on this thread.
+pub(crate) fn swap(other: &Counters) {
+    COUNTERS.with(|own| {
+        for (own, other) in own.all().into_iter().zip(other.all()) {
+            own.swap(other);
+        }
+    });
 }
 
 /// Reads one counter.

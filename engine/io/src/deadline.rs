@@ -125,10 +125,16 @@ thread_local! {
     static TABLE: RefCell<Table> = const { RefCell::new(Table::new()) };
 }
 
+/// Exchanges the table with that of another core, which takes its turn on this thread.
+pub(crate) fn swap(table: &mut Table) {
+    TABLE.with_borrow_mut(|own| std::mem::swap(own, table));
+}
+
 /// No deadline.
 const NEVER: u64 = u64::MAX;
 
-struct Table {
+/// The deadlines of one core.
+pub(crate) struct Table {
     /// Nanoseconds since process start, apart from the entries so that a sweep reads little.
     at: Vec<u64>,
     entries: Vec<Entry>,
@@ -145,7 +151,7 @@ struct Entry {
 }
 
 impl Table {
-    const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             at: Vec::new(),
             entries: Vec::new(),

@@ -1,6 +1,7 @@
 //! What does the waiting, and the receiving where it can. All that lies above speaks only of what
 //! is exported here, so that any driver can stand behind it.
 
+mod chime;
 mod incoming;
 #[allow(
     unsafe_code,
@@ -10,15 +11,20 @@ mod monoio;
 mod native;
 #[allow(unsafe_code, reason = "submitting to a ring is unsafe by its nature")]
 mod ring;
+pub(crate) mod sim;
+mod socket;
 mod source;
+mod transfer;
 
 use std::io;
 use std::time::Duration;
 
+pub(crate) use self::chime::Chime;
 pub(crate) use self::incoming::{Ahead, Incoming, Wish};
 pub(crate) use self::native::{Sizes, probe as probe_native};
 pub(crate) use self::ring::Strength;
 pub use self::ring::probe_io_uring;
+pub use self::socket::Socket;
 pub(crate) use self::source::Source;
 
 /// A driver that was found to work on this thread.
@@ -49,6 +55,8 @@ pub(crate) fn run<F: Future>(engine: Engine, entries: u32, main: F) -> io::Resul
 pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
     if native::is_running() {
         native::spawn(future);
+    } else if sim::is_running() {
+        sim::spawn(future);
     } else {
         monoio::spawn(future);
     }
@@ -58,6 +66,8 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
 pub async fn sleep(duration: Duration) {
     if native::is_running() {
         native::sleep(duration).await;
+    } else if sim::is_running() {
+        sim::sleep(duration).await;
     } else {
         monoio::sleep(duration).await;
     }
@@ -71,5 +81,5 @@ pub(crate) fn has_light_wakers() -> bool {
 
 /// Whether a task may wake itself: everything else gets its turn before it goes on.
 pub(crate) fn is_fair() -> bool {
-    native::is_running()
+    native::is_running() || sim::receives_ahead()
 }

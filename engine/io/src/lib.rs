@@ -28,6 +28,7 @@ mod runtime;
 mod scratch;
 mod send;
 mod shortage;
+pub mod sim;
 mod stream;
 mod task;
 
@@ -36,7 +37,7 @@ pub use ringfence_config::{DriverChoice, Endpoint};
 pub use self::accept::Listener;
 pub use self::clock::{now, unix_now};
 pub use self::deadline::{Elapsed, timeout_at};
-pub use self::driver::{probe_io_uring, sleep};
+pub use self::driver::{Socket, probe_io_uring, sleep};
 pub use self::lease::Lease;
 pub use self::limits::{NofileLimit, raise_nofile_limit};
 pub use self::listen::ListenSocket;

@@ -2,15 +2,16 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, sockopt};
 
+use crate::driver::Socket;
+
 /// A listening TCP socket that no core serves yet. Its backlog fills from the moment it is bound.
 #[derive(Debug)]
 pub struct ListenSocket {
-    pub(crate) socket: OwnedFd,
+    pub(crate) socket: Socket,
     address: SocketAddr,
     backlog: u32,
 }
@@ -71,6 +72,23 @@ struct Sharing {
 }
 
 fn listen(address: SocketAddr, backlog: u32, sharing: Sharing) -> Result<ListenSocket, Errno> {
+    let simulated = Socket::listen_simulated(address, backlog, sharing.joins);
+    let (socket, address) = match simulated {
+        Some(listens) => listens?,
+        None => listen_really(address, backlog, sharing)?,
+    };
+    Ok(ListenSocket {
+        socket,
+        address,
+        backlog,
+    })
+}
+
+fn listen_really(
+    address: SocketAddr,
+    backlog: u32,
+    sharing: Sharing,
+) -> Result<(Socket, SocketAddr), Errno> {
     let family = if address.is_ipv4() {
         AddressFamily::INET
     } else {
@@ -92,11 +110,7 @@ fn listen(address: SocketAddr, backlog: u32, sharing: Sharing) -> Result<ListenS
     sockopt::set_socket_reuseport(&socket, sharing.shared)?;
     rustix::net::listen(&socket, i32::try_from(backlog).unwrap_or(i32::MAX))?;
     let address = SocketAddr::try_from(rustix::net::getsockname(&socket)?)?;
-    Ok(ListenSocket {
-        socket,
-        address,
-        backlog,
-    })
+    Ok((socket.into(), address))
 }
 
 fn explain(errno: Errno, address: SocketAddr) -> io::Error {

@@ -45,8 +45,9 @@ struct Class {
 /// A receive buffer; shared by count, never by thread.
 pub(crate) type Block = Rc<Box<[u8]>>;
 
+/// One core's pools.
 #[derive(Default)]
-struct Pools {
+pub(crate) struct Pools {
     blocks: [Vec<Block>; CLASSES.len()],
     scratches: Vec<Vec<u8>>,
 }
@@ -54,6 +55,13 @@ struct Pools {
 thread_local! {
     static POOLS: RefCell<Pools> = RefCell::default();
     static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Exchanges the pools, and the count of bytes in use, with those of another core, which takes its
+/// turn on this thread.
+pub(crate) fn swap(pools: &mut Pools, held: &Cell<usize>) {
+    POOLS.with_borrow_mut(|own| std::mem::swap(own, pools));
+    HELD.with(|own| own.swap(held));
 }
 
 /// A buffer of the smallest class that holds `hint` bytes, or of the largest class. Its contents

@@ -3,11 +3,9 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
-use rustix::net::RecvFlags;
 
 use crate::budget;
 use crate::driver::{self, Incoming, Wish};
@@ -84,6 +82,11 @@ impl Stream {
         loop {
             let incoming = ready!(self.poll_incoming(cx, most))?;
             match take(incoming) {
+                // Whoever asks the kernel first is told of a reset; whoever asks next finds an end,
+                // which must not be taken for that of a whole message.
+                Ok((_, 0)) if self.was_reset.get() => {
+                    return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                }
                 Ok((result, n)) => {
                     budget::spend(n);
                     return Poll::Ready(Ok(result));
@@ -128,8 +131,7 @@ impl Stream {
         let mut result = Ok(0);
         lease.fill_with(|room| {
             let most = room.len();
-            result = rustix::net::recv(self.source.as_fd(), &mut *room, RecvFlags::DONTWAIT)
-                .map(|(n, _)| n);
+            result = self.source.recv(room);
             self.eager.set(result == Ok(most));
             result.unwrap_or(0)
         });

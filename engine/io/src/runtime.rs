@@ -105,14 +105,23 @@ pub fn run<F: Future>(options: &RunOptions, main: F) -> io::Result<F::Output> {
     let entries = entries(options.ring_entries);
     let (engine, report) = choose(options.driver, entries)?;
     driver::run(engine, entries, async {
-        let answer = bell::hang()?;
-        task::spawn_service(answer);
         REPORT.set(Some(report));
-        let output = task::to_the_end(main).await;
+        let outcome = whole(main).await;
         REPORT.set(None);
-        bell::take_down();
-        Ok(output)
+        outcome
     })?
+}
+
+/// A core's life: its bell, then `main`, then the end of whatever `main` has spawned.
+///
+/// # Errors
+/// When no descriptor is left for the bell.
+pub(crate) async fn whole<F: Future>(main: F) -> io::Result<F::Output> {
+    let answer = bell::hang()?;
+    task::spawn_service(answer);
+    let output = task::to_the_end(main).await;
+    bell::take_down();
+    Ok(output)
 }
 
 /// The driver that this core got; nothing outside [`run`].

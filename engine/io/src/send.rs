@@ -3,16 +3,14 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::AsFd;
 use std::task::{Context, Poll, ready};
 
 use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::budget;
 use crate::clock::now;
+use crate::driver::Source;
 use crate::outgoing::Outgoing;
-use crate::outq::outq;
 use crate::stream::Stream;
 
 impl Stream {
@@ -61,7 +59,10 @@ impl Stream {
                 }
             }
             Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => {
+                self.was_reset.set(error == Errno::CONNRESET);
+                return Err(error.into());
+            }
         }
         Ok(())
     }
@@ -76,7 +77,7 @@ impl Stream {
                 ready!(self.poll_room(cx))?;
                 rest.full = false;
             }
-            let result = rest.send_some(self.source.as_fd());
+            let result = rest.send_some(&self.source);
             self.tried(rest, result)?;
         }
         Poll::Ready(Ok(()))
@@ -84,7 +85,7 @@ impl Stream {
 
     /// Starts the time in which the peer must take something.
     fn await_progress(&self, rest: &mut Rest) {
-        rest.unsent = Some(outq(self.source.as_fd()));
+        rest.unsent = Some(self.source.unacknowledged());
         self.send_deadline
             .set(self.send_limit.get().map(|limit| now() + limit));
     }
@@ -93,7 +94,7 @@ impl Stream {
     /// may not manage in time though it reads all along. Its queue tells the difference.
     fn peer_took_some(&self, rest: &mut Rest) -> bool {
         let before = rest.unsent.unwrap_or(usize::MAX);
-        let took = outq(self.source.as_fd()) < before;
+        let took = self.source.unacknowledged() < before;
         if took {
             self.await_progress(rest);
         }
@@ -138,15 +139,8 @@ impl Rest {
     }
 
     /// One send of what is left, by a call of our own. A partial one says that the socket is full.
-    fn send_some(&self, socket: impl AsFd) -> Result<usize, Errno> {
+    fn send_some(&self, source: &Source) -> Result<usize, Errno> {
         let (slices, used) = self.out.after(self.sent);
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        match &slices[..used] {
-            // The plain call costs the kernel less.
-            [only] => rustix::net::send(socket, only, flags),
-            several => {
-                rustix::net::sendmsg(socket, several, &mut SendAncillaryBuffer::default(), flags)
-            }
-        }
+        source.send(&slices[..used])
     }
 }

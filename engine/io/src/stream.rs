@@ -3,16 +3,14 @@
 use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, Shutdown};
 
 use crate::counters;
 use crate::deadline::Slot;
-use crate::driver::Source;
-use crate::peer::{Peer, plain};
+use crate::driver::{Socket, Source};
+use crate::peer::Peer;
 
 /// One TCP or Unix stream connection. Dropping it closes it.
 ///
@@ -26,6 +24,8 @@ pub struct Stream {
     pub(crate) eager: Cell<bool>,
     /// A send is under way, or did not reach its end: nothing sensible can follow.
     pub(crate) poisoned: Cell<bool>,
+    /// A send was told that the connection was reset. The kernel tells that once.
+    pub(crate) was_reset: Cell<bool>,
     pub(crate) recv_deadline: Slot,
     pub(crate) send_deadline: Slot,
     pub(crate) send_limit: Cell<Option<Duration>>,
@@ -37,9 +37,9 @@ impl Stream {
     ///
     /// # Errors
     /// When the socket is not connected any more or the driver cannot watch it; it is then closed.
-    pub fn attach(socket: OwnedFd) -> io::Result<Self> {
-        rustix::io::ioctl_fionbio(&socket, true)?;
-        let peer = Peer::of(rustix::net::getpeername(&socket)?);
+    pub fn attach(socket: Socket) -> io::Result<Self> {
+        socket.set_non_blocking()?;
+        let peer = socket.peer()?;
         let stream = Self::new(socket, peer)?;
         stream.eager.set(false);
         Ok(stream)
@@ -51,12 +51,12 @@ impl Stream {
     /// When bytes have been received ahead that nobody asked for, or no descriptor is left while
     /// a wait that was given up is still with the kernel; the connection is then closed. Never
     /// for a connection that has been idle.
-    pub fn detach(self) -> io::Result<OwnedFd> {
-        self.source.into_fd()
+    pub fn detach(self) -> io::Result<Socket> {
+        self.source.into_socket()
     }
 
     /// Wraps a connected, non-blocking socket.
-    pub(crate) fn new(socket: OwnedFd, peer: Peer) -> io::Result<Self> {
+    pub(crate) fn new(socket: Socket, peer: Peer) -> io::Result<Self> {
         Ok(Self::over(Source::new(socket)?, peer))
     }
 
@@ -66,6 +66,7 @@ impl Stream {
             peer,
             eager: Cell::new(true),
             poisoned: Cell::new(false),
+            was_reset: Cell::new(false),
             recv_deadline: Slot::default(),
             send_deadline: Slot::default(),
             send_limit: Cell::new(None),
@@ -80,8 +81,7 @@ impl Stream {
 
     /// Our own address; nothing over a Unix socket. Costs a system call.
     pub fn local(&self) -> Option<SocketAddr> {
-        let any = rustix::net::getsockname(self.source.as_fd()).ok()?;
-        SocketAddr::try_from(any).ok().map(plain)
+        self.source.local()
     }
 
     /// From the moment `at` ([`crate::now`]'s time) receives fail with
@@ -106,19 +106,13 @@ impl Stream {
             && self
                 .source
                 .is_quiet()
-                .unwrap_or_else(|| matches!(self.peek(), Err(Errno::AGAIN)))
+                .unwrap_or_else(|| matches!(self.source.peek(), Err(Errno::AGAIN)))
     }
 
     /// Ends our side: the peer reads to the end of what we sent and then sees the end. Receiving
     /// goes on. A peer that has gone already is no matter.
     pub fn shutdown_write(&self) {
-        let _ = rustix::net::shutdown(self.source.as_fd(), Shutdown::Write);
-    }
-
-    /// Looks whether anything is there to be received: a count, 0 at the end.
-    pub(crate) fn peek(&self) -> Result<usize, Errno> {
-        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        rustix::net::recv(self.source.as_fd(), &mut [0u8; 1], flags).map(|(n, _)| n)
+        self.source.shutdown_write();
     }
 }
 

@@ -24,6 +24,19 @@ const END_ROUNDS: u32 = 100;
 /// Rounds after that in which the kernel lets go of what the tasks waited for.
 const SETTLE_ROUNDS: u32 = 3;
 
+/// What this module keeps of one core.
+#[derive(Default)]
+pub(crate) struct Kept {
+    live: Slab<Waker>,
+    ending: bool,
+}
+
+/// Exchanges what is kept here with that of another core, which takes its turn on this thread.
+pub(crate) fn swap(kept: &mut Kept) {
+    LIVE.with_borrow_mut(|live| std::mem::swap(live, &mut kept.live));
+    kept.ending = ENDING.replace(kept.ending);
+}
+
 /// Runs `future` on this core beside the others. When it panics it is dropped and the panic is
 /// counted (see [`panics`]); the core goes on.
 ///

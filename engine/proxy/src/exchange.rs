@@ -273,6 +273,16 @@ impl<'c> Exchange<'c> {
         }
     }
 
+    /// How the connection ends where nothing of this request is left unread. A client that did not
+    /// say that it was its last may be sending the next one already.
+    pub(crate) fn farewell(&self) -> Next {
+        if self.heads.request.keep_alive {
+            Next::Linger
+        } else {
+            Next::Close
+        }
+    }
+
     pub(crate) fn refuse(&self, reason: Reason) -> Station {
         Station::Refuse(Refusal::Fault(reason.into()))
     }

@@ -72,15 +72,16 @@ pub struct Adoption {
 }
 
 impl Adoption {
-    /// Joins a plan and its roster, keeping the spilled connections of servers that stay.
+    /// Joins a plan and its roster, keeping the spilled connections of servers that stay. `most_spilled` is
+    /// [`House::most_spilled`].
     pub fn new(
         plan: Arc<Plan>,
         roster: Arc<Roster>,
-        house: &House,
+        most_spilled: usize,
         previous: Option<&Adoption>,
     ) -> Arc<Self> {
         let servers = || roster.groups.iter().flat_map(|group| &group.servers);
-        let slots = house.most_spilled / servers().count().max(1);
+        let slots = most_spilled / servers().count().max(1);
         let mut spills = HashMap::new();
         for server in servers() {
             let kept = previous.and_then(|adoption| adoption.spills.get(&server.id).cloned());

@@ -4,8 +4,7 @@
 //! only then connects. What a core holds beyond its share goes to the spill: pools kept wholly
 //! apart reuse less.
 
-use std::collections::{HashMap, VecDeque};
-use std::os::fd::OwnedFd;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use crossbeam_queue::ArrayQueue;
 use ringfence_balance::ServerId;
 use ringfence_config::Pool as Policy;
-use ringfence_io::Stream;
+use ringfence_io::{Socket, Stream};
 
 /// Most idle connections that wait in one server's spill.
 const SPILL_SLOTS: usize = 256;
@@ -64,7 +63,7 @@ struct Idle {
 
 /// A connection on its way between cores.
 struct Parcel {
-    socket: OwnedFd,
+    socket: Socket,
     born: Duration,
     requests: u32,
     since: Duration,
@@ -102,7 +101,8 @@ pub enum Source {
 
 /// The idle connections of one core.
 pub struct Pool {
-    servers: HashMap<ServerId, VecDeque<Idle>>,
+    /// In order, so that what a sweep does follows from what came before it.
+    servers: BTreeMap<ServerId, VecDeque<Idle>>,
     idle: usize,
     /// Most that are kept, whoever's they are.
     most: usize,
@@ -112,7 +112,7 @@ impl Pool {
     /// An empty pool that keeps at most `most` connections.
     pub fn new(most: usize) -> Self {
         Self {
-            servers: HashMap::new(),
+            servers: BTreeMap::new(),
             idle: 0,
             most,
         }

@@ -11,7 +11,7 @@ use crate::exchange::Next;
 use crate::seat::Seat;
 use crate::stations::{head, refuse};
 use crate::walk::walk;
-use crate::worker::{Admission, Worker};
+use crate::worker::{Admission, Seated, Worker};
 
 /// Bytes that a lingering close reads and throws away at most.
 const LINGER_BYTES: u64 = 1 << 20;
@@ -19,14 +19,22 @@ const LINGER_BYTES: u64 = 1 << 20;
 /// How long a lingering close waits for the client to read our last words.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// Serves one client until it or we are done.
-pub(crate) async fn serve(worker: Rc<Worker>, _admission: Admission, stream: Stream) {
+/// Serves one client until it or we are done. It is seated from the call on, so that a drain knows of
+/// it before it is served.
+pub(crate) fn serve(
+    worker: Rc<Worker>,
+    admission: Admission,
+    stream: Stream,
+) -> impl Future<Output = ()> + 'static {
     let seat = Rc::new(Seat {
         stream: Rc::new(stream),
         idle: Cell::new(true),
     });
-    let _seated = worker.seat(seat.clone());
-    let mut conn = Conn::new(worker, seat);
+    let seated = worker.seat(seat.clone());
+    converse((admission, seated), Conn::new(worker, seat))
+}
+
+async fn converse(_counted: (Admission, Seated), mut conn: Conn) {
     let last = loop {
         let next = match head::receive(&mut conn).await {
             Ok(Some(arrival)) => walk(&mut conn, arrival).await,

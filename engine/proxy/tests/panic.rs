@@ -54,7 +54,7 @@ fn start(plan: Arc<Plan>) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
     let seed = WorkerSeed {
         index: 0,
         listeners: vec![socket],
-        adoption: Adoption::new(plan, Arc::new(roster), &house, None),
+        adoption: Adoption::new(plan, Arc::new(roster), 16, None),
         orders,
         house: house.clone(),
     };

@@ -148,7 +148,12 @@ impl Process {
             Some(&previous.roster),
         );
         let roster = Arc::new(roster);
-        let adoption = Adoption::new(plan.clone(), roster.clone(), &self.house, Some(previous));
+        let adoption = Adoption::new(
+            plan.clone(),
+            roster.clone(),
+            self.house.most_spilled,
+            Some(previous),
+        );
         let queues = self.house.logs.clone();
         self.control.adopt(Scene {
             plan,

@@ -72,7 +72,12 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
             }
         })?;
     let scene = first_scene(plan, resolved, secret, &house);
-    let adoption = Adoption::new(scene.plan.clone(), scene.roster.clone(), &house, None);
+    let adoption = Adoption::new(
+        scene.plan.clone(),
+        scene.roster.clone(),
+        house.most_spilled,
+        None,
+    );
     let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
     let control = start_control(&scene, &registry, &host, room.crowd, source.path())?;
 

@@ -1,10 +1,9 @@
 //! How a stream gets its bytes, and a listener its connections: from what the driver has taken
 //! ahead, or by asking the kernel for itself.
 
-use std::os::fd::OwnedFd;
-
 use rustix::io::Errno;
 
+use super::socket::Socket;
 use crate::lease::Lease;
 use crate::pool;
 
@@ -21,7 +20,7 @@ pub(crate) enum Incoming {
 /// What there is for a listener.
 pub(crate) enum Ahead {
     /// A connection that the driver has accepted.
-    Socket(OwnedFd),
+    Socket(Socket),
     /// The driver has failed to accept.
     Failed(Errno),
     /// Nothing, and the driver will tell when there is.

@@ -2,11 +2,11 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::task::{Context, Poll};
 
 use super::incoming::{Ahead, Incoming, Wish};
-use super::{monoio, native};
+use super::socket::{Kind, Socket};
+use super::{monoio, native, sim};
 use crate::lease::Lease;
 
 /// A descriptor that is waited for.
@@ -15,14 +15,20 @@ pub(crate) enum Source {
     Monoio(monoio::Source),
     /// By the native driver, which also receives ahead.
     Native(native::Source),
+    /// By the simulated driver, which does what either of the others does.
+    Simulated(sim::Source),
 }
 
 impl Source {
-    /// Takes over a non-blocking descriptor: socket, listener or eventfd.
+    /// Takes over a non-blocking socket, listener or eventfd.
     ///
     /// # Errors
-    /// When the driver cannot watch it; the descriptor is then closed.
-    pub(crate) fn new(fd: OwnedFd) -> io::Result<Self> {
+    /// When the driver cannot watch it; it is then closed.
+    pub(crate) fn new(socket: Socket) -> io::Result<Self> {
+        let fd = match socket.0 {
+            Kind::Kernel(fd) => fd,
+            Kind::Simulated(socket) => return Ok(Self::Simulated(sim::Source::new(socket))),
+        };
         if native::is_running() {
             native::Source::new(fd).map(Self::Native)
         } else {
@@ -35,6 +41,7 @@ impl Source {
         match self {
             Self::Monoio(source) => source.poll_readable(cx),
             Self::Native(source) => source.poll_readable(cx),
+            Self::Simulated(source) => source.poll_readable(cx),
         }
     }
 
@@ -43,6 +50,7 @@ impl Source {
         match self {
             Self::Monoio(source) => source.poll_writable(cx),
             Self::Native(source) => source.poll_writable(cx),
+            Self::Simulated(source) => source.poll_writable(cx),
         }
     }
 
@@ -56,13 +64,14 @@ impl Source {
             Self::Monoio(_) if wish.eager => Poll::Ready(Ok(Incoming::Read)),
             Self::Monoio(source) => source.poll_readable(cx).map_ok(|()| Incoming::Read),
             Self::Native(source) => source.poll_incoming(cx, wish),
+            Self::Simulated(source) => source.poll_incoming(cx, wish),
         }
     }
 
     /// What a listener finds accepted. With `last`, nothing is accepted ahead any more.
     pub(crate) fn accepted(&self, last: bool) -> Ahead {
         match self {
-            Self::Monoio(_) => Ahead::Unknown,
+            Self::Monoio(_) | Self::Simulated(_) => Ahead::Unknown,
             Self::Native(source) => source.accepted(last),
         }
     }
@@ -70,7 +79,7 @@ impl Source {
     /// Ends accepting ahead for now; what has been accepted stays.
     pub(crate) fn end_ahead(&self) {
         match self {
-            Self::Monoio(_) => {}
+            Self::Monoio(_) | Self::Simulated(_) => {}
             Self::Native(source) => source.end_ahead(),
         }
     }
@@ -80,6 +89,7 @@ impl Source {
         match self {
             Self::Monoio(source) => source.poll_readable(cx),
             Self::Native(source) => source.poll_accepted(cx),
+            Self::Simulated(source) => source.poll_readable(cx),
         }
     }
 
@@ -88,6 +98,7 @@ impl Source {
         match self {
             Self::Monoio(_) => unreachable!("it receives nothing ahead"),
             Self::Native(source) => source.put_back(lease),
+            Self::Simulated(source) => source.put_back(lease),
         }
     }
 
@@ -96,6 +107,7 @@ impl Source {
         match self {
             Self::Monoio(_) => None,
             Self::Native(source) => source.is_quiet(),
+            Self::Simulated(source) => source.is_quiet(),
         }
     }
 
@@ -109,23 +121,18 @@ impl Source {
         poll_fn(|cx| self.poll_writable(cx)).await
     }
 
-    /// Gives the descriptor back, free of its driver.
+    /// Gives the socket back, free of its driver.
     ///
     /// # Errors
     /// When no descriptor is left for that, or bytes have come that nobody has received.
-    pub(crate) fn into_fd(self) -> io::Result<OwnedFd> {
+    pub(crate) fn into_socket(self) -> io::Result<Socket> {
         match self {
-            Self::Monoio(source) => source.into_fd(),
-            Self::Native(source) => source.into_fd(),
-        }
-    }
-}
-
-impl AsFd for Source {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Monoio(source) => source.as_fd(),
-            Self::Native(source) => source.as_fd(),
+            Self::Monoio(source) => source.into_fd().map(Socket::from),
+            Self::Native(source) => source.into_fd().map(Socket::from),
+            Self::Simulated(source) => {
+                let socket = source.into_socket()?;
+                Ok(Socket(Kind::Simulated(socket)))
+            }
         }
     }
 }

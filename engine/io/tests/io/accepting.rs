@@ -19,6 +19,7 @@ fn accepted_sockets_close_on_exec_do_not_block_and_do_not_delay() {
         assert_eq!(server.peer(), &Peer::Tcp(client.local().unwrap()));
         assert_eq!(client.peer(), &Peer::Tcp(server.local().unwrap()));
         for socket in [client.detach().unwrap(), server.detach().unwrap()] {
+            let socket = std::os::fd::OwnedFd::try_from(socket).unwrap();
             assert_eq!(rustix::io::fcntl_getfd(&socket).unwrap(), FdFlags::CLOEXEC);
             assert!(sockopt::tcp_nodelay(&socket).unwrap());
         }

@@ -157,3 +157,24 @@ fn lingering_is_bounded_in_bytes_and_time() {
         }
     });
 }
+
+#[test]
+fn a_reset_that_a_send_was_told_of_is_no_end_to_a_receive() {
+    each(async || {
+        let (stream, mut peer) = with_plain_peer().await;
+        stream.send(text(b"unread")).await.unwrap();
+        peer.write_all(b"the first half").unwrap();
+        sleep(millis(5)).await;
+        // With bytes unread, this resets.
+        drop(peer);
+        sleep(millis(5)).await;
+        assert!(stream.send(text(b"more")).await.is_err());
+        let told = loop {
+            match stream.recv().await {
+                Ok(lease) if !lease.is_empty() => assert_eq!(&*lease, b"the first half"),
+                told => break told.map(|lease| lease.len()),
+            }
+        };
+        assert_eq!(told.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    });
+}

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -54,8 +53,8 @@ async fn round_trip(stream: &Stream, peer: &mut std::net::TcpStream) {
 
 #[test]
 fn two_running_cores_pass_one_connection_back_and_forth() {
-    let (to_a, mut at_a) = mailbox::<OwnedFd>();
-    let (to_b, mut at_b) = mailbox::<OwnedFd>();
+    let (to_a, mut at_a) = mailbox::<Socket>();
+    let (to_b, mut at_b) = mailbox::<Socket>();
     let other = std::thread::spawn(move || {
         on(DriverChoice::Native, async {
             for _ in 0..20 {

@@ -65,7 +65,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
     Station::Finish(match (sent, keep, received) {
         (Err(_), ..) => Next::Close,
         (Ok(()), true, _) => Next::Keep,
-        (Ok(()), false, true) => Next::Close,
+        (Ok(()), false, true) => ex.farewell(),
         (Ok(()), false, false) => Next::Linger,
     })
 }

@@ -198,7 +198,7 @@ fn end_of_request(ex: &mut Exchange<'_>, call: &mut Call, keep: bool) -> Next {
         }
         ex.conn.pending = upload.take_leftover();
     }
-    if keep { Next::Keep } else { Next::Close }
+    if keep { Next::Keep } else { ex.farewell() }
 }
 
 /// Gives the server's connection back for the next request where it is fit for one.

@@ -132,7 +132,7 @@ impl Source {
             match (slot.next_accepted(), slot.end.take()) {
                 (Some(socket), end) => {
                     slot.end = end;
-                    Ahead::Socket(socket)
+                    Ahead::Socket(socket.into())
                 }
                 (None, Some(End::Failed(errno))) if !last => {
                     Ahead::Failed(Errno::from_raw_os_error(errno))
