@@ -107,8 +107,9 @@ impl Name {
     }
 
     /// True for an unknown name that becomes a framing field or one of the forwarding fields that
-    /// we write when it is read as [`Name::disguised`] does. Such a twin would stand beside the
-    /// real field unseen by us.
+    /// we write when its underscores are read as dashes, as servers do that pass fields on in
+    /// environment variables (RFC 3875 section 4.1.18). Such a twin would stand beside the real
+    /// field unseen by us.
     pub fn is_disguise(text: &[u8]) -> bool {
         Name::disguised(text).is_some_and(|real| DISGUISED.contains(&real))
     }
