@@ -95,12 +95,3 @@ fn write_all(messages: &Receiver<Message>) {
 fn write(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
-
-/// The innermost cause of an error: "connection refused", not "client error (Connect)".
-pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
-}

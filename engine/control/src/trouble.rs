@@ -1,6 +1,5 @@
 //! Why a peer gave no answer, and whose doing that is.
 
-use crate::notice::root_cause;
 use std::{fmt, io};
 
 /// Why there is no answer, in a few words.
@@ -47,4 +46,13 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// The innermost cause of an error: "connection refused", not "client error (Connect)".
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }

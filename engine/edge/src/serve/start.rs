@@ -2,18 +2,19 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Plan, Workers};
 use ringfence_control::{Control, Crowd, Scene, Start, StartError, tell};
-use ringfence_io::{RunOptions, probe_driver, raise_nofile_limit};
+use ringfence_io::{ListenSocket, RunOptions, probe_driver, raise_nofile_limit};
 use ringfence_proxy::{Adoption, House};
 use ringfence_telemetry::{LogQueue, Registry};
 
 use crate::cpus::Machine;
 use crate::failure::Failure;
 use crate::serve::banner::Banner;
-use crate::serve::crew::{Post, mailboxes};
+use crate::serve::crew::{Mailboxes, Post, mailboxes};
 use crate::serve::descriptors::Room;
 use crate::serve::event::{Arrival, Event};
 use crate::serve::host::Switchboard;
@@ -47,30 +48,10 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
     let mut inbox = Inbox::new();
     let sender = inbox.sender();
     signals::watch(sender.clone())?;
-    let (posts, orders) = mailboxes(cpus.len());
-    let registry = Arc::new(Registry::new());
-    let log = |ix| Arc::new(LogQueue::new(plan.access_log.queue, registry.worker(ix)));
-    let logs = (0..cpus.len()).map(log).collect();
     let room = Room::within(&nofile, cpus.len(), bound.len());
-    let house = Arc::new(House {
-        registry: registry.clone(),
-        posts,
-        logs,
-        most_clients: room.clients,
-        most_idle: room.idle,
-        most_spilled: room.spilled,
-        clients: Limit::new(),
-    });
+    let (house, orders) = found(&plan, cpus.len(), &room);
     let secret = draw_secret()?;
-    let resolved = inbox
-        .resolve(&plan, &Resolved::default())
-        .map_err(|failure| {
-            if inbox.is_to_end() {
-                Failure::stopped()
-            } else {
-                failure
-            }
-        })?;
+    let resolved = first_names(&mut inbox, &plan)?;
     let scene = first_scene(plan, resolved, secret, &house);
     let adoption = Adoption::new(
         scene.plan.clone(),
@@ -79,27 +60,9 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         None,
     );
     let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
-    let control = start_control(&scene, &registry, &host, room.crowd, source.path())?;
-
+    let control = start_control(&scene, &house.registry, &host, room.crowd, source.path())?;
     let hands = listeners::deal(sockets, cpus.len());
-    for (index, ((orders, listeners), cpu)) in orders.into_iter().zip(hands).zip(cpus).enumerate() {
-        let workers = &scene.plan.workers;
-        let options = RunOptions {
-            driver: workers.driver,
-            ring_entries: workers.ring_entries,
-        };
-        let (adoption, house) = (adoption.clone(), house.clone());
-        Post {
-            index,
-            cpu,
-            options,
-            listeners,
-            orders,
-            adoption,
-            house,
-        }
-        .start(sender.clone())?;
-    }
+    start_workers(orders, hands, cpus, &adoption, &house, &sender)?;
     let workers = await_workers(&mut inbox, &host, house.posts.len())?;
     let mut warnings = warnings::collect(&scene, &workers, house.most_clients, &nofile);
     warnings.extend(take_up::await_workers(&house));
@@ -124,6 +87,62 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         host,
         control,
         inbox,
+    })
+}
+
+/// What the workers will share, and where they will find their orders.
+fn found(plan: &Plan, workers: usize, room: &Room) -> (Arc<House>, Mailboxes) {
+    let (posts, orders) = mailboxes(workers);
+    let registry = Arc::new(Registry::new());
+    let log = |ix| Arc::new(LogQueue::new(plan.access_log.queue, registry.worker(ix)));
+    let logs = (0..workers).map(log).collect();
+    let house = House {
+        registry,
+        posts,
+        logs,
+        most_clients: room.clients,
+        most_idle: room.idle,
+        most_spilled: room.spilled,
+        clients: Limit::new(),
+    };
+    (Arc::new(house), orders)
+}
+
+/// Starts a thread for each worker.
+fn start_workers(
+    orders: Mailboxes,
+    hands: Vec<Vec<ListenSocket>>,
+    cpus: Vec<Option<usize>>,
+    adoption: &Arc<Adoption>,
+    house: &Arc<House>,
+    events: &Sender<Event>,
+) -> Result<(), Failure> {
+    let workers = &adoption.plan.workers;
+    let options = RunOptions {
+        driver: workers.driver,
+        ring_entries: workers.ring_entries,
+    };
+    for (index, ((orders, listeners), cpu)) in orders.into_iter().zip(hands).zip(cpus).enumerate() {
+        let post = Post {
+            index,
+            cpu,
+            options,
+            listeners,
+            orders,
+            adoption: adoption.clone(),
+            house: house.clone(),
+        };
+        post.start(events.clone())?;
+    }
+    Ok(())
+}
+
+/// The addresses of all names; whoever ends the process meanwhile has stopped it, which is no failure.
+fn first_names(inbox: &mut Inbox, plan: &Arc<Plan>) -> Result<Resolved, Failure> {
+    let resolved = inbox.resolve(plan, &Resolved::default());
+    resolved.map_err(|failure| match inbox.is_to_end() {
+        true => Failure::stopped(),
+        false => failure,
     })
 }
 
