@@ -36,7 +36,7 @@ impl Stream {
     /// send a reset, which can destroy a response on its way (RFC 9112 section 9.6). Replaces the
     /// receive deadline.
     pub async fn linger_close(&self, bytes: u64, time: Duration) {
-        self.shutdown_write();
+        self.shutdown_write().await;
         self.set_recv_deadline(Some(now() + time));
         let mut discarded = 0;
         while discarded < bytes {

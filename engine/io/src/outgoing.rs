@@ -62,6 +62,15 @@ impl Outgoing {
         }
     }
 
+    /// A send of nothing.
+    pub(crate) const fn none() -> Self {
+        Self {
+            head: Scratch::none(),
+            body: Payload::None,
+            tail: b"",
+        }
+    }
+
     /// Bytes in all.
     pub(crate) fn len(&self) -> usize {
         self.parts().iter().map(|part| part.len()).sum()

@@ -84,7 +84,7 @@ impl Stream {
             match take(incoming) {
                 // Whoever asks the kernel first is told of a reset; whoever asks next finds an end,
                 // which must not be taken for that of a whole message.
-                Ok((_, 0)) if self.was_reset.get() => {
+                Ok((_, 0)) if self.was_reset.get() || self.source.was_reset() => {
                     return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
                 }
                 Ok((result, n)) => {

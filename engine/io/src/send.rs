@@ -1,4 +1,5 @@
-//! Sending: try first, wait only when the socket is full.
+//! Sending: handed over to a driver that sends by itself, else tried first and waited for only when
+//! the socket is full.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -9,53 +10,126 @@ use rustix::io::Errno;
 
 use crate::budget;
 use crate::clock::now;
-use crate::driver::Source;
 use crate::outgoing::Outgoing;
+use crate::pool;
 use crate::stream::Stream;
 
+/// Bytes up to which a send ends when the driver has them: as a socket's own buffer would.
+const LENT: usize = pool::SMALL;
+
 impl Stream {
-    /// Sends all of `out`. It takes the buffers over, so that a driver may hold them. A send that
-    /// fails or is dropped before its end poisons the stream: later sends fail, for the peer has
-    /// seen an unknown part of it. So does a send begun while another is under way.
+    /// Sends all of `out`. It takes the buffers over, so that a driver may hold them. When it ends
+    /// the kernel has the bytes, or, where they are few (16 KiB), the driver: what becomes of those
+    /// the next send, or [`Stream::flushed`], tells. A send that fails or is dropped before its end
+    /// poisons the stream: later sends fail, for the peer has seen an unknown part of it. So does a
+    /// send begun while another is under way.
     ///
     /// # Errors
     /// [`io::ErrorKind::TimedOut`] when the peer has taken nothing within the send limit,
     /// [`io::ErrorKind::BrokenPipe`] on a poisoned stream or when the peer takes no more, else
     /// what the socket says.
-    pub async fn send(&self, out: Outgoing) -> io::Result<()> {
+    pub async fn send(&self, mut out: Outgoing) -> io::Result<()> {
         if self.poisoned.replace(true) {
-            return Err(io::Error::new(io::ErrorKind::BrokenPipe, Poisoned));
+            return Err(poisoned());
         }
-        let mut rest = Rest {
-            out,
-            sent: 0,
-            full: false,
-            unsent: None,
-        };
-        rest.out.join();
-        poll_fn(|cx| self.poll_send(cx, &mut rest)).await?;
+        out.join();
+        let mut wait = Wait::default();
+        if self.source.takes_over() {
+            let few = out.len() <= LENT;
+            poll_fn(|cx| self.poll_turn(cx, &mut wait)).await?;
+            budget::spend(out.len());
+            self.source.hand_over(out)?;
+            if !few {
+                poll_fn(|cx| self.poll_flushed(cx, &mut wait)).await?;
+            }
+        } else {
+            let mut rest = Rest::of(out);
+            poll_fn(|cx| self.poll_send(cx, &mut rest, &mut wait)).await?;
+        }
         self.poisoned.set(false);
-        if rest.unsent.is_some() {
-            self.send_deadline.set(None);
-        }
+        self.end_wait(&wait);
         Ok(())
     }
 
-    /// Takes note of what came of an attempt.
-    fn tried(&self, rest: &mut Rest, result: Result<usize, Errno>) -> io::Result<()> {
+    /// Waits until the kernel has all that was sent. What is left when the stream is dropped is sent
+    /// only as far as there is room for it.
+    ///
+    /// # Errors
+    /// As [`Stream::send`].
+    pub async fn flushed(&self) -> io::Result<()> {
+        if self.poisoned.get() {
+            return Err(poisoned());
+        }
+        let mut wait = Wait::default();
+        let flushed = poll_fn(|cx| self.poll_flushed(cx, &mut wait)).await;
+        self.poisoned.set(flushed.is_err());
+        self.end_wait(&wait);
+        flushed
+    }
+
+    /// Ready when the next send may be handed over.
+    fn poll_turn(&self, cx: &mut Context<'_>, wait: &mut Wait) -> Poll<io::Result<()>> {
+        ready!(budget::poll_left(cx));
+        self.poll_flushed(cx, wait)
+    }
+
+    fn poll_flushed(&self, cx: &mut Context<'_>, wait: &mut Wait) -> Poll<io::Result<()>> {
+        if self.is_too_late(wait) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        let polled = self.source.poll_flushed(cx);
+        if polled.is_pending() {
+            if !wait.has_begun() {
+                // Most such waits end with the turn: how much is unsent is looked at when it is late.
+                self.begin_wait(wait, usize::MAX);
+            }
+            self.send_deadline.park(cx.waker());
+        }
+        polled
+    }
+
+    fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        rest: &mut Rest,
+        wait: &mut Wait,
+    ) -> Poll<io::Result<()>> {
+        if self.is_too_late(wait) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        ready!(budget::poll_left(cx));
+        while rest.left() > 0 {
+            if rest.full {
+                ready!(self.poll_room(cx))?;
+                rest.full = false;
+            }
+            let (slices, used) = rest.out.after(rest.sent);
+            let result = self.source.send(&slices[..used]);
+            self.tried(rest, result, wait)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Takes note of what came of an attempt. A partial one says that the socket is full.
+    fn tried(
+        &self,
+        rest: &mut Rest,
+        result: Result<usize, Errno>,
+        wait: &mut Wait,
+    ) -> io::Result<()> {
         match result {
             Ok(n) => {
                 budget::spend(n);
                 rest.full = n < rest.left();
                 rest.sent += n;
                 if rest.full {
-                    self.await_progress(rest);
+                    self.begin_wait(wait, self.source.unacknowledged());
                 }
             }
             Err(Errno::AGAIN) => {
                 rest.full = true;
-                if rest.unsent.is_none() {
-                    self.await_progress(rest);
+                if !wait.has_begun() {
+                    self.begin_wait(wait, self.source.unacknowledged());
                 }
             }
             Err(Errno::INTR) => {}
@@ -67,40 +141,6 @@ impl Stream {
         Ok(())
     }
 
-    fn poll_send(&self, cx: &mut Context<'_>, rest: &mut Rest) -> Poll<io::Result<()>> {
-        if self.send_deadline.is_overdue() && !self.peer_took_some(rest) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
-        ready!(budget::poll_left(cx));
-        while rest.left() > 0 {
-            if rest.full {
-                ready!(self.poll_room(cx))?;
-                rest.full = false;
-            }
-            let result = rest.send_some(&self.source);
-            self.tried(rest, result)?;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Starts the time in which the peer must take something.
-    fn await_progress(&self, rest: &mut Rest) {
-        rest.unsent = Some(self.source.unacknowledged());
-        self.send_deadline
-            .set(self.send_limit.get().map(|limit| now() + limit));
-    }
-
-    /// A socket is writable again only when a good part of its buffer is free, which a slow peer
-    /// may not manage in time though it reads all along. Its queue tells the difference.
-    fn peer_took_some(&self, rest: &mut Rest) -> bool {
-        let before = rest.unsent.unwrap_or(usize::MAX);
-        let took = self.source.unacknowledged() < before;
-        if took {
-            self.await_progress(rest);
-        }
-        took
-    }
-
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let polled = self.source.poll_writable(cx);
         match polled {
@@ -109,6 +149,42 @@ impl Stream {
         }
         polled
     }
+
+    /// Starts the time in which the peer must take something of what it has not taken.
+    fn begin_wait(&self, wait: &mut Wait, unsent: usize) {
+        wait.unsent = Some(unsent);
+        self.send_deadline
+            .set(self.send_limit.get().map(|limit| now() + limit));
+    }
+
+    fn end_wait(&self, wait: &Wait) {
+        if wait.has_begun() {
+            self.send_deadline.set(None);
+            self.send_deadline.unpark();
+        }
+    }
+
+    /// Whether the peer has taken nothing in its time. A socket is writable again only when a good
+    /// part of its buffer is free, which a slow peer may not manage in time though it reads all
+    /// along. Its queue tells the difference.
+    fn is_too_late(&self, wait: &mut Wait) -> bool {
+        let Some(before) = wait.unsent else {
+            return false;
+        };
+        if !self.send_deadline.is_overdue() {
+            return false;
+        }
+        let unsent = self.source.unacknowledged();
+        let took = unsent < before;
+        if took {
+            self.begin_wait(wait, unsent);
+        }
+        !took
+    }
+}
+
+fn poisoned() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, Poisoned)
 }
 
 /// Why a send on a poisoned stream fails.
@@ -123,24 +199,37 @@ impl fmt::Display for Poisoned {
 
 impl std::error::Error for Poisoned {}
 
-/// A send under way.
+/// A wait for the peer to take something.
+#[derive(Default)]
+struct Wait {
+    /// Bytes that it had not taken when the wait began; none before one has begun.
+    unsent: Option<usize>,
+}
+
+impl Wait {
+    fn has_begun(&self) -> bool {
+        self.unsent.is_some()
+    }
+}
+
+/// A send under way by calls of our own.
 struct Rest {
     out: Outgoing,
     sent: usize,
     /// The socket takes no more for now.
     full: bool,
-    /// Bytes that the peer had not taken when the present wait began; none before the first.
-    unsent: Option<usize>,
 }
 
 impl Rest {
-    fn left(&self) -> usize {
-        self.out.len() - self.sent
+    fn of(out: Outgoing) -> Self {
+        Self {
+            out,
+            sent: 0,
+            full: false,
+        }
     }
 
-    /// One send of what is left, by a call of our own. A partial one says that the socket is full.
-    fn send_some(&self, source: &Source) -> Result<usize, Errno> {
-        let (slices, used) = self.out.after(self.sent);
-        source.send(&slices[..used])
+    fn left(&self) -> usize {
+        self.out.len() - self.sent
     }
 }

@@ -109,9 +109,11 @@ impl Stream {
                 .unwrap_or_else(|| matches!(self.source.peek(), Err(Errno::AGAIN)))
     }
 
-    /// Ends our side: the peer reads to the end of what we sent and then sees the end. Receiving
-    /// goes on. A peer that has gone already is no matter.
-    pub fn shutdown_write(&self) {
+    /// Ends our side when all is [`Stream::flushed`]: the peer reads to the end of what we sent and
+    /// then sees the end. Receiving goes on. A peer that has gone already is no matter.
+    pub async fn shutdown_write(&self) {
+        // Where that fails, nothing more reaches the peer either.
+        let _ = self.flushed().await;
         self.source.shutdown_write();
     }
 }

@@ -51,11 +51,15 @@ async fn converse(_counted: (Admission, Seated), mut conn: Conn) {
 
 async fn end(stream: &Stream, how: Next) {
     match how {
-        Next::Keep | Next::Close => {}
+        // A client that does not take our last words in time goes without them.
+        Next::Keep | Next::Close => drop(stream.flushed().await),
         // Closing at once with bytes unread makes the kernel send a reset, which can destroy
         // the response before the client has read it (RFC 9112 section 9.6).
         Next::Linger => stream.linger_close(LINGER_BYTES, LINGER_TIME).await,
-        // The client must see that the message was cut off.
-        Next::Abort => stream.abort(),
+        // The client must see that the message was cut off, behind what it was sent of it.
+        Next::Abort => {
+            let _ = stream.flushed().await;
+            stream.abort();
+        }
     }
 }

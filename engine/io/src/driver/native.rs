@@ -1,5 +1,5 @@
-//! The driver straight on io_uring: multishot receives into provided buffers, tasks, timers, and
-//! the loop that runs them.
+//! The driver straight on io_uring: multishot receives into provided buffers, sends that it takes
+//! over, tasks, timers, and the loop that runs them.
 //!
 //! A round runs a bounded number of tasks, then takes one turn of the ring: all that the tasks
 //! asked for is submitted by the system call that also waits. Timers are looked at in every
@@ -8,11 +8,15 @@
 #[allow(unsafe_code, reason = "the kernel writes to memory of ours")]
 mod buffers;
 mod core;
+#[allow(unsafe_code, reason = "a message header begins as zeroes")]
+mod departure;
 mod executor;
 mod home;
 mod probe;
 #[allow(unsafe_code, reason = "submitting to a ring is unsafe by its nature")]
 mod ring;
+#[allow(unsafe_code, reason = "the kernel reads memory of ours")]
+mod sends;
 mod sleep;
 mod slots;
 mod source;

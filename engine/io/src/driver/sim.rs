@@ -5,6 +5,7 @@ mod conn;
 mod dice;
 mod executor;
 mod net;
+mod outbox;
 mod sleep;
 mod socket;
 mod source;

@@ -8,6 +8,7 @@ use super::incoming::{Ahead, Incoming, Wish};
 use super::socket::{Kind, Socket};
 use super::{monoio, native, sim};
 use crate::lease::Lease;
+use crate::outgoing::Outgoing;
 
 /// A descriptor that is waited for.
 pub(crate) enum Source {
@@ -51,6 +52,49 @@ impl Source {
             Self::Monoio(source) => source.poll_writable(cx),
             Self::Native(source) => source.poll_writable(cx),
             Self::Simulated(source) => source.poll_writable(cx),
+        }
+    }
+
+    /// Whether the driver takes sends over: [`Source::hand_over`] rather than calls of our own.
+    pub(crate) fn takes_over(&self) -> bool {
+        match self {
+            Self::Monoio(_) => false,
+            Self::Native(_) => true,
+            Self::Simulated(source) => source.takes_over(),
+        }
+    }
+
+    /// Has the driver send this, where it does, once [`Source::poll_flushed`] says that nothing is
+    /// under way.
+    ///
+    /// # Errors
+    /// When the core that serves the socket has ended.
+    pub(crate) fn hand_over(&self, out: Outgoing) -> io::Result<()> {
+        match self {
+            Self::Monoio(_) => unreachable!("it sends nothing by itself"),
+            Self::Native(source) => source.hand_over(out),
+            Self::Simulated(source) => {
+                source.hand_over(out);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ready when the kernel has all that was handed over, or has refused it.
+    pub(crate) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Monoio(_) => Poll::Ready(Ok(())),
+            Self::Native(source) => source.poll_flushed(cx),
+            Self::Simulated(source) => source.poll_flushed(cx),
+        }
+    }
+
+    /// Whether a send that was handed over was told that the connection was reset.
+    pub(crate) fn was_reset(&self) -> bool {
+        match self {
+            Self::Monoio(_) => false,
+            Self::Native(source) => source.was_reset(),
+            Self::Simulated(source) => source.was_reset(),
         }
     }
 

@@ -45,6 +45,7 @@ fn hand_over(from: DriverChoice, to: DriverChoice, wait_in_flight: bool) {
 
 async fn round_trip(stream: &Stream, peer: &mut std::net::TcpStream) {
     stream.send(text(b"ping")).await.unwrap();
+    stream.flushed().await.unwrap();
     let mut got = [0; 4];
     peer.read_exact(&mut got).unwrap();
     peer.write_all(&got).unwrap();
@@ -60,6 +61,7 @@ fn two_running_cores_pass_one_connection_back_and_forth() {
             for _ in 0..20 {
                 let stream = Stream::attach(at_b.recv().await).unwrap();
                 stream.send(text(b"from b")).await.unwrap();
+                stream.flushed().await.unwrap();
                 to_a.post(stream.detach().unwrap());
             }
         });

@@ -29,7 +29,7 @@ fn what_is_sent_comes_back() {
             client.send(text(b"ping")).await.unwrap();
             assert_eq!(&*client.recv().await.unwrap(), b"ping");
         }
-        client.shutdown_write();
+        client.shutdown_write().await;
         assert!(client.recv().await.unwrap().is_empty());
     });
 }
@@ -39,7 +39,7 @@ fn a_half_closed_peer_still_receives() {
     each(async || {
         let (client, server) = pair().await;
         client.send(text(b"all I have to say")).await.unwrap();
-        client.shutdown_write();
+        client.shutdown_write().await;
         assert_eq!(recv_all(&server).await, b"all I have to say");
         assert!(
             server.recv().await.unwrap().is_empty(),

@@ -40,7 +40,7 @@ fn head_body_and_tail_arrive_in_order() {
             .await
             .unwrap();
         client.send(text(b"")).await.unwrap();
-        client.shutdown_write();
+        client.shutdown_write().await;
         assert_eq!(recv_all(&server).await, b"5\r\nhello\r\n0\r\n\r\n");
     });
 }
@@ -79,7 +79,7 @@ fn both_directions_flow_at_once() {
                 .send(Outgoing::body(Payload::Bytes(body)))
                 .await
                 .unwrap();
-            sender.shutdown_write();
+            sender.shutdown_write().await;
         });
         assert!(recv_all(&client).await == sent);
     });
@@ -119,7 +119,8 @@ fn a_peer_that_has_gone_fails_the_send() {
         let (client, server) = pair().await;
         server.abort();
         sleep(millis(5)).await;
-        assert!(client.send(text(b"anyone?")).await.is_err());
+        let sent = client.send(text(b"anyone?")).await;
+        assert!(sent.is_err() || client.flushed().await.is_err());
         assert_eq!(
             client.send(text(b"more")).await.unwrap_err().kind(),
             ErrorKind::BrokenPipe
@@ -138,6 +139,7 @@ fn a_unix_socket_is_a_server_too() {
             .unwrap();
         let (mut peer, _) = origin.accept().unwrap();
         stream.send(text(b"hello")).await.unwrap();
+        stream.flushed().await.unwrap();
         let mut got = [0; 5];
         peer.read_exact(&mut got).unwrap();
         assert_eq!(

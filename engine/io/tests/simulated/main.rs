@@ -90,11 +90,12 @@ fn exchange(seed: u64) -> u64 {
             let got = recv_all(&stream).await;
             assert!(got == expected, "what was sent is received");
             stream.send(text(&got)).await.unwrap();
+            stream.flushed().await.unwrap();
         },
         async move || {
             let stream = dial().await;
             stream.send(text(&sent)).await.unwrap();
-            stream.shutdown_write();
+            stream.shutdown_write().await;
             assert!(recv_all(&stream).await == sent, "what was sent is received");
         },
     )
@@ -214,8 +215,12 @@ fn a_peer_that_takes_nothing_stops_the_sender() {
             let stream = dial().await;
             stream.set_send_limit(Some(Duration::from_secs(5)));
             let before = now();
-            let kind = stream.send(text(&[7; 5000])).await.unwrap_err().kind();
-            assert_eq!(kind, ErrorKind::TimedOut);
+            let sent = stream.send(text(&[7; 5000])).await;
+            let told = match sent {
+                Ok(()) => stream.flushed().await,
+                told => told,
+            };
+            assert_eq!(told.unwrap_err().kind(), ErrorKind::TimedOut);
             assert!(now() - before < Duration::from_secs(11));
         },
     );

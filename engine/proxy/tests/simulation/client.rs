@@ -181,7 +181,7 @@ impl Speaker {
         }
         match self.last {
             Last::Wait => {}
-            Last::HalfClose => self.stream.shutdown_write(),
+            Last::HalfClose => self.stream.shutdown_write().await,
             Last::Abort | Last::Close => self.stream.abort(),
         }
     }

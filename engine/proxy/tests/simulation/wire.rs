@@ -257,7 +257,8 @@ pub(crate) async fn say(
             sleep(Duration::from_micros(dice.below(rest))).await;
         }
     }
-    stream.send(outgoing(left)).await
+    stream.send(outgoing(left)).await?;
+    stream.flushed().await
 }
 
 fn outgoing(bytes: &[u8]) -> Outgoing {

@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use super::buffers::Buffers;
 use super::ring::{Completion, Ring};
+use super::sends::Spare;
 use super::slots::Slots;
 use super::timers::Timers;
 use super::token::{Key, Op};
@@ -68,7 +69,8 @@ pub(super) struct Core {
     most_unread: usize,
     /// How many do.
     pub(super) unread: usize,
-    woken: Vec<Waker>,
+    pub(super) woken: Vec<Waker>,
+    pub(super) spare: Spare,
     taken: Vec<Completion>,
 }
 
@@ -100,6 +102,7 @@ pub(super) fn begin(sizes: Sizes) -> io::Result<()> {
         most_unread: usize::from(sizes.buffers) * 2,
         unread: 0,
         woken: Vec::new(),
+        spare: Spare::default(),
         taken: Vec::new(),
     };
     let run = RUNS.get() + 1;
@@ -190,6 +193,7 @@ impl Core {
         match done.op {
             Op::Receive => return self.received(&done),
             Op::Accept => return self.accepted(done),
+            Op::Send => return self.sent(&done),
             Op::Timer => return self.timers.disarm(),
             Op::Nothing => return,
             Op::Readable | Op::Writable => {}
@@ -203,6 +207,9 @@ impl Core {
             self.woken.extend(slot.reader.take());
         } else {
             slot.polling_out = false;
+            if slot.departure.is_some() && !slot.is_leaving() {
+                return self.depart(done.key);
+            }
             slot.writable = true;
             self.woken.extend(slot.writer.take());
         }
@@ -304,6 +311,10 @@ impl Core {
         }
         if let Some(buffers) = self.buffers.take() {
             buffers.retire(&self.ring);
+        }
+        if !self.slots.busy().is_empty() {
+            // The kernel may still read what they send.
+            std::mem::forget(self.slots);
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The ring: its queues, what may be asked of it, and the one system call.
 //!
-//! No operation that is asked for here refers to memory of ours, but for the moment of a timer,
-//! which the ring itself holds; received bytes go to the provided buffers (see
-//! [`super::buffers`]). So nothing that happens above can leave the kernel with a stale pointer.
+//! Two operations that are asked for here refer to memory of ours: a timer to its moment, which the
+//! ring itself holds, and a send to its bytes, which a slot holds until it has completed (see
+//! [`super::departure`]). Received bytes go to the provided buffers (see [`super::buffers`]). So
+//! nothing that happens above can leave the kernel with a stale pointer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -18,6 +19,7 @@ use io_uring_07::{
 };
 use rustix::io::Errno;
 
+use super::departure::Departure;
 use super::token::{Key, Op};
 use crate::counters;
 
@@ -102,6 +104,14 @@ impl Ring {
     pub(super) fn poll_out(&mut self, fd: RawFd, key: Key) {
         let entry = opcode::PollAdd::new(Fd(fd), libc::POLLOUT as u32).build();
         self.push(entry, key, Op::Writable);
+    }
+
+    /// Sends what is left of a departure.
+    ///
+    /// # Safety
+    /// It stays in its box, loaded, until the operation has completed.
+    pub(super) unsafe fn send(&mut self, departure: &mut Box<Departure>, key: Key) {
+        self.push(departure.entry(), key, Op::Send);
     }
 
     /// Completes after a while.
@@ -200,8 +210,8 @@ impl Ring {
 
     /// False where the queue is full.
     fn enqueue(&mut self, entry: &Entry) -> bool {
-        // SAFETY: no entry made in this file refers to memory but the timer's, and that is the
-        // ring's own; see the top of the file.
+        // SAFETY: of the entries made in this file only a timer's refers to memory, which is the
+        // ring's own, and a send's, whose memory the caller of `send` answers for.
         unsafe { self.submission.push(entry) }.is_ok()
     }
 }

@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use rustix::io::Errno;
 
+use super::departure::Departure;
 use super::token::{Key, Op};
 use super::unread::Unread;
 use crate::counters;
@@ -34,6 +35,7 @@ pub(super) struct Slot {
     pub(super) accepting: bool,
     pub(super) polling_in: bool,
     pub(super) polling_out: bool,
+    pub(super) sending: bool,
     /// The receive, or the accept, was told to end.
     pub(super) cancelled: bool,
     /// A wait has ended with nobody there to see it.
@@ -49,6 +51,10 @@ pub(super) struct Slot {
     /// Accepting ahead has failed: wait for a connection before it is tried again.
     pub(super) accept_later: bool,
     pub(super) end: Option<End>,
+    /// A send that has not ended.
+    pub(super) departure: Option<Box<Departure>>,
+    /// Why a send has ended early.
+    pub(super) send_failed: Option<Errno>,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
     /// The descriptor of an owner that has gone, to be closed once the kernel lets go of it.
@@ -58,7 +64,7 @@ pub(super) struct Slot {
 impl Slot {
     /// Whether something is with the kernel.
     pub(super) fn is_busy(&self) -> bool {
-        self.receiving || self.accepting || self.polling_in || self.polling_out
+        self.receiving || self.accepting || self.polling_in || self.polling_out || self.sending
     }
 
     /// Whether its owner has gone.
@@ -122,6 +128,7 @@ impl Slot {
             self.accepting.then_some(Op::Accept),
             self.polling_in.then_some(Op::Readable),
             self.polling_out.then_some(Op::Writable),
+            self.sending.then_some(Op::Send),
         ]
         .into_iter()
         .flatten()

@@ -12,6 +12,7 @@ use super::slots::End;
 use super::token::{Key, Op};
 use crate::driver::incoming::{Ahead, Incoming, Wish};
 use crate::lease::Lease;
+use crate::outgoing::Outgoing;
 
 /// A descriptor, and the slot in which the driver keeps what it knows of it.
 pub(crate) struct Source {
@@ -70,6 +71,32 @@ impl Source {
             }
             polled
         })
+    }
+
+    /// Takes a send over, once [`Source::poll_flushed`] says that none is under way.
+    ///
+    /// # Errors
+    /// Outside the run that it belongs to.
+    pub(crate) fn hand_over(&self, out: Outgoing) -> io::Result<()> {
+        core::with(self.run, |core| core.send(self.key, self.fd(), out)).ok_or_else(over)
+    }
+
+    /// Ready when the kernel has all that was handed over, or has refused it, which stays so.
+    pub(crate) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.on_core(|core| {
+            let slot = core.slots.owned(self.key);
+            match slot.send_failed {
+                Some(errno) => Poll::Ready(Err(errno.into())),
+                None if slot.departure.is_none() => Poll::Ready(Ok(())),
+                None => wait(&mut slot.writer, cx),
+            }
+        })
+    }
+
+    /// Whether a send was told that the connection was reset. The kernel tells that once.
+    pub(crate) fn was_reset(&self) -> bool {
+        core::with(self.run, |core| core.slots.owned(self.key).send_failed)
+            == Some(Some(Errno::CONNRESET))
     }
 
     /// What has been received ahead, or when the caller is to read for itself.
@@ -185,7 +212,7 @@ impl Source {
         core::with(self.run, |core| {
             let news = core.ring.has_news();
             let slot = core.slots.owned(self.key);
-            let came = !slot.unread.is_empty() || slot.end.is_some();
+            let came = !slot.unread.is_empty() || slot.end.is_some() || slot.send_failed.is_some();
             (came || (slot.receiving && !news)).then_some(!came)
         })
         .flatten()
@@ -194,19 +221,19 @@ impl Source {
     /// Gives the descriptor back, free of this driver.
     ///
     /// # Errors
-    /// When bytes have come that nobody has received: the descriptor alone would lose them.
+    /// When bytes have come that nobody has received, or are still to be sent: the descriptor alone
+    /// would lose them.
     pub(crate) fn into_fd(mut self) -> io::Result<OwnedFd> {
         self.on_core_now(|core| {
-            core.settle(self.key)?;
-            if core.slots.owned(self.key).unread.is_empty() {
-                core.slots.free(self.key);
-                Ok(())
-            } else {
-                Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "bytes have come that nobody has received",
-                ))
+            if core.slots.owned(self.key).departure.is_some() {
+                return Err(left("bytes are still to be sent"));
             }
+            core.settle(self.key)?;
+            if !core.slots.owned(self.key).unread.is_empty() {
+                return Err(left("bytes have come that nobody has received"));
+            }
+            core.slots.free(self.key);
+            Ok(())
         })?;
         Ok(self.fd.take().expect("a source has its descriptor"))
     }
@@ -264,6 +291,10 @@ fn wait<T>(place: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
         place => *place = Some(cx.waker().clone()),
     }
     Poll::Pending
+}
+
+fn left(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 fn over() -> io::Error {

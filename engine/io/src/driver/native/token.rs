@@ -14,6 +14,8 @@ pub(super) enum Op {
     Readable,
     /// Tell when a write is worth trying.
     Writable,
+    /// Send.
+    Send,
     /// Wake the core at a moment.
     Timer,
     /// Something whose end tells nothing.
@@ -51,7 +53,8 @@ impl Key {
             1 => Op::Accept,
             2 => Op::Readable,
             3 => Op::Writable,
-            4 => Op::Timer,
+            4 => Op::Send,
+            5 => Op::Timer,
             _ => Op::Nothing,
         };
         let key = Self {
@@ -77,6 +80,7 @@ mod tests {
             Op::Accept,
             Op::Readable,
             Op::Writable,
+            Op::Send,
             Op::Timer,
             Op::Nothing,
         ] {

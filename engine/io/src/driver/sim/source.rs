@@ -3,23 +3,27 @@
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use rustix::io::Errno;
 
 use super::conn::Conn;
 use super::executor;
+use super::outbox::{self, Outbox};
 use super::socket::{Socket, What, at_end};
 use super::wire::{Flight, Side};
 use super::world;
 use crate::driver::incoming::{Incoming, Wish};
 use crate::lease::Lease;
+use crate::outgoing::Outgoing;
 use crate::pool;
 
 /// A socket that a simulated core waits for.
 pub(crate) struct Source {
-    socket: Socket,
-    /// The core receives ahead, as the native driver does; otherwise it is told of readiness.
+    socket: Rc<Socket>,
+    outbox: Rc<Outbox>,
+    /// The core receives ahead and takes sends over, as the native driver does; otherwise it is told of readiness.
     ahead: bool,
     /// Received ahead and given back.
     left: RefCell<Option<Lease>>,
@@ -28,7 +32,8 @@ pub(crate) struct Source {
 impl Source {
     pub(crate) fn new(socket: Socket) -> Self {
         Self {
-            socket,
+            socket: Rc::new(socket),
+            outbox: Rc::default(),
             ahead: executor::receives_ahead(),
             left: RefCell::new(None),
         }
@@ -37,12 +42,14 @@ impl Source {
     /// Gives the socket back.
     ///
     /// # Errors
-    /// When bytes have been received ahead.
+    /// When bytes have been received ahead or are still to be sent.
     pub(crate) fn into_socket(self) -> io::Result<Socket> {
         if self.is_quiet() == Some(false) && self.peek() != Ok(0) {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        Ok(self.socket)
+        let socket = self.socket.clone();
+        drop(self);
+        Rc::try_unwrap(socket).map_err(|_| io::ErrorKind::InvalidData.into())
     }
 
     fn end(&self) -> Result<(usize, Side), Errno> {
@@ -84,6 +91,24 @@ impl Source {
             Ok(polled) => polled.map(Ok),
             Err(errno) => Poll::Ready(Err(errno.into())),
         }
+    }
+
+    pub(crate) fn takes_over(&self) -> bool {
+        self.ahead
+    }
+
+    /// Takes a send over.
+    pub(crate) fn hand_over(&self, out: Outgoing) {
+        outbox::send(self.socket.clone(), self.outbox.clone(), out);
+    }
+
+    /// Ready when nothing that was handed over is under way.
+    pub(crate) fn poll_flushed(&self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        self.outbox.poll_flushed(cx).map_err(io::Error::from)
+    }
+
+    pub(crate) fn was_reset(&self) -> bool {
+        self.outbox.failed() == Some(Errno::CONNRESET)
     }
 
     /// What has been received ahead, or when the caller is to read for itself.
@@ -130,6 +155,7 @@ impl Source {
     /// Whether nothing has come, where the core receives ahead.
     pub(crate) fn is_quiet(&self) -> Option<bool> {
         let readable = self.left.borrow().is_some()
+            || self.outbox.failed().is_some()
             || self.on_end(|conn, side, _, _| conn.is_readable(side)) == Ok(true);
         self.ahead.then_some(!readable)
     }
@@ -195,5 +221,11 @@ impl Source {
 
     pub(crate) fn local(&self) -> Result<SocketAddr, Errno> {
         self.socket.local()
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.outbox.abandon();
     }
 }

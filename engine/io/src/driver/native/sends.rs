@@ -1,0 +1,82 @@
+//! How a core sends what it was handed.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::core::Core;
+use super::departure::{Departure, Progress};
+use super::ring::Completion;
+use super::token::Key;
+use crate::outgoing::Outgoing;
+
+/// Empty departures that a core keeps for sends to come.
+const SPARE: usize = 256;
+
+/// Empty departures.
+#[derive(Default)]
+pub(super) struct Spare(
+    #[allow(clippy::vec_box, reason = "they stay where they are")] Vec<Box<Departure>>,
+);
+
+impl Spare {
+    fn take(&mut self) -> Box<Departure> {
+        self.0.pop().unwrap_or_else(Departure::empty)
+    }
+
+    fn give(&mut self, mut departure: Box<Departure>) {
+        departure.unload();
+        if self.0.len() < SPARE {
+            self.0.push(departure);
+        }
+    }
+}
+
+impl Core {
+    /// Takes a send over. The slot has none under way.
+    pub(super) fn send(&mut self, key: Key, fd: &OwnedFd, out: Outgoing) {
+        let mut departure = self.spare.take();
+        departure.load(fd.as_raw_fd(), out);
+        let slot = self.slots.owned(key);
+        assert!(slot.departure.is_none(), "one send after another");
+        slot.departure = Some(departure);
+        self.depart(key);
+    }
+
+    /// Asks the kernel to send what is left.
+    pub(super) fn depart(&mut self, key: Key) {
+        let slot = self.slots.owned(key);
+        let Some(departure) = &mut slot.departure else {
+            return;
+        };
+        slot.sending = true;
+        // SAFETY: the departure leaves the slot only in `sent`, when the operation has completed; a
+        // slot is not freed while it is busy, and where the kernel never lets go of it, leaked.
+        unsafe { self.ring.send(departure, key) }
+    }
+
+    /// A send has completed.
+    pub(super) fn sent(&mut self, done: &Completion) {
+        let Some(slot) = self.slots.get(done.key) else {
+            return;
+        };
+        slot.sending = false;
+        let Some(mut departure) = slot.departure.take() else {
+            return;
+        };
+        let progress = departure.completed(done.result);
+        let unfinished = matches!(progress, Progress::Part | Progress::Full);
+        if unfinished && !slot.is_leaving() {
+            let fd = departure.fd();
+            slot.departure = Some(departure);
+            return match progress {
+                Progress::Full => self.poll_out(done.key, fd),
+                _ => self.depart(done.key),
+            };
+        }
+        if let Progress::Failed(errno) = progress {
+            slot.send_failed = Some(errno);
+        }
+        self.woken.extend(slot.writer.take());
+        self.spare.give(departure);
+        self.slots.clear_out(done.key);
+    }
+}
