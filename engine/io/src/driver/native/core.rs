@@ -7,8 +7,8 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::task::Waker;
 
 use super::buffers::Buffers;
+use super::departure::Spare;
 use super::ring::{Completion, Ring};
-use super::sends::Spare;
 use super::slots::Slots;
 use super::timers::Timers;
 use super::token::{Key, Op};

@@ -17,6 +17,9 @@ const FLAGS: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
 /// Runs of bytes that one send has at most.
 const RUNS: usize = 3;
 
+/// Empty departures that a core keeps for sends to come.
+const SPARE: usize = 256;
+
 /// One send. In a box, it and its bytes stay where they are.
 pub(super) struct Departure {
     fd: RawFd,
@@ -114,6 +117,25 @@ impl Departure {
                 Errno::AGAIN => Progress::Full,
                 errno => Progress::Failed(errno),
             },
+        }
+    }
+}
+
+/// Empty departures.
+#[derive(Default)]
+pub(super) struct Spare(
+    #[allow(clippy::vec_box, reason = "they stay where they are")] Vec<Box<Departure>>,
+);
+
+impl Spare {
+    pub(super) fn take(&mut self) -> Box<Departure> {
+        self.0.pop().unwrap_or_else(Departure::empty)
+    }
+
+    pub(super) fn give(&mut self, mut departure: Box<Departure>) {
+        departure.unload();
+        if self.0.len() < SPARE {
+            self.0.push(departure);
         }
     }
 }

@@ -3,32 +3,10 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::core::Core;
-use super::departure::{Departure, Progress};
+use super::departure::Progress;
 use super::ring::Completion;
 use super::token::Key;
 use crate::outgoing::Outgoing;
-
-/// Empty departures that a core keeps for sends to come.
-const SPARE: usize = 256;
-
-/// Empty departures.
-#[derive(Default)]
-pub(super) struct Spare(
-    #[allow(clippy::vec_box, reason = "they stay where they are")] Vec<Box<Departure>>,
-);
-
-impl Spare {
-    fn take(&mut self) -> Box<Departure> {
-        self.0.pop().unwrap_or_else(Departure::empty)
-    }
-
-    fn give(&mut self, mut departure: Box<Departure>) {
-        departure.unload();
-        if self.0.len() < SPARE {
-            self.0.push(departure);
-        }
-    }
-}
 
 impl Core {
     /// Takes a send over. The slot has none under way.
