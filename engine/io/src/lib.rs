@@ -2,9 +2,10 @@
 //!
 //! Everything here belongs to the core (the thread) that made it, except [`Postbox`], [`Mailbox`]
 //! until it is first received from, and [`ListenSocket`]. What waits is the driver's business.
-//! A transfer is a non-blocking call of our own, made when the socket is ready for it, or bytes
+//! A receive is a non-blocking call of our own, made when the socket is ready for it, or bytes
 //! that the driver has received ahead into buffers that all connections share. Either way a
-//! future that is dropped loses no bytes and an idle connection holds no buffer.
+//! future that is dropped loses no bytes and an idle connection holds no buffer. A send is such a
+//! call too, or handed over to the driver, which then holds its bytes until the kernel has them.
 
 mod accept;
 mod bell;

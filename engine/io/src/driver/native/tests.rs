@@ -1,6 +1,8 @@
 //! What only this driver can get wrong: its buffers running out, its queues overflowing,
 //! operations that are cancelled while they complete, and owners that follow one another.
 
+mod sending;
+
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{Read, Write};
