@@ -19,6 +19,7 @@
 
 mod body;
 mod conn;
+mod coroutine;
 mod date;
 mod edits;
 mod epoch;
@@ -33,7 +34,6 @@ pub mod pool;
 mod presence;
 mod request_id;
 mod retry;
-mod seat;
 mod serve;
 mod share;
 mod stations;
