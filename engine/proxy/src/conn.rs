@@ -14,8 +14,6 @@ pub(crate) struct Conn {
     pub(crate) stream: Rc<Stream>,
     /// Received and not yet consumed: the start of the next message.
     pub(crate) pending: Lease,
-    /// The other end's address.
-    pub(crate) peer: IpAddr,
     /// An exchange has ended on it.
     pub(crate) has_served: bool,
     seat: Seat,
@@ -25,19 +23,20 @@ impl Conn {
     /// A connection that was just accepted. It is seated at once, so that a drain knows of it before it is served.
     pub(crate) fn new(worker: Rc<Worker>, admission: Admission, stream: Stream) -> Self {
         let stream = Rc::new(stream);
-        // Listeners are TCP: an address is missing only where the client has gone already.
-        let peer = stream
-            .peer()
-            .ip()
-            .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         Self {
             seat: Seat::take(admission, stream.clone()),
             worker,
             stream,
             pending: Lease::empty(),
-            peer,
             has_served: false,
         }
+    }
+
+    /// The other end's address.
+    pub(crate) fn peer(&self) -> IpAddr {
+        // Listeners are TCP: an address is missing only where the client has gone already.
+        let ip = self.stream.peer().ip();
+        ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 
     /// Marks the time between two requests, in which a drain may close the connection.

@@ -78,7 +78,7 @@ mod tests {
         Coroutine::new(|hatch| async move {
             let mut done = 0;
             loop {
-                let (handle, mut waits) = hatch.take().await;
+                let (handle, mut waits): Input = hatch.take().await;
                 assert_ne!(waits, 13);
                 poll_fn(|_| {
                     waits = waits.saturating_sub(1);

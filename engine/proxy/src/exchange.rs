@@ -180,7 +180,7 @@ impl<'c> Exchange<'c> {
             epoch,
             heads,
             bytes: arrival.bytes,
-            facts: Facts::new(conn.peer),
+            facts: Facts::new(conn.peer()),
             prefix: Prefix::default(),
             rest: None,
             tried: SmallVec::new(),
