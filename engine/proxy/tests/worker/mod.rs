@@ -12,7 +12,7 @@ use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
 use ringfence_telemetry::{LogQueue, Registry};
 
 /// Its listener, its numbers, and the way to tell it to end.
-pub fn start(
+pub(crate) fn start(
     plan: Arc<Plan>,
     options: RunOptions,
 ) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
@@ -44,7 +44,7 @@ pub fn start(
 }
 
 /// What is answered to a request for `path`; nothing where the connection ends instead.
-pub fn ask(stream: &mut TcpStream, path: &str) -> String {
+pub(crate) fn ask(stream: &mut TcpStream, path: &str) -> String {
     let head = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut answer = [0; 4096];
