@@ -13,7 +13,8 @@ use crate::spares::Spares;
 const CLASSES: [Class; 3] = [
     Class {
         size: SMALL,
-        kept: 256,
+        // What thousands of active connections take and give within one turn of the driver.
+        kept: 1024,
     },
     Class {
         size: 64 << 10,

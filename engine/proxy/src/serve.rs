@@ -21,27 +21,28 @@ const LINGER_BYTES: u64 = 1 << 20;
 /// How long a lingering close waits for the client to read our last words.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
-/// Most coroutines that a worker keeps at rest: what may come and go in one turn of its driver, several times over.
-const SPARE_COROUTINES: usize = 2048;
+/// Most coroutines that a worker keeps at rest: what thousands of active connections take and give within one turn of the
+/// driver.
+const SPARE_COROUTINES: usize = 1024;
 
-/// What serves requests on one core.
-pub(crate) struct Servers(RefCell<Spares<Server>>);
+/// The coroutines of one core that are at rest.
+pub(crate) struct Coroutines(RefCell<Spares<Serving>>);
 
 /// Serves one request, and says what its connection does next.
-type Server = Coroutine<Conn, (Conn, Next)>;
+type Serving = Coroutine<Conn, (Conn, Next)>;
 
-impl Servers {
+impl Coroutines {
     pub(crate) fn new() -> Rc<Self> {
         Rc::new(Self(RefCell::new(Spares::new(SPARE_COROUTINES))))
     }
 
-    fn take(&self) -> Server {
+    fn take(&self) -> Serving {
         let spare = self.0.borrow_mut().take();
         spare.unwrap_or_else(|| Coroutine::new(serve_all))
     }
 
-    fn give(&self, server: Server) {
-        self.0.borrow_mut().give(server);
+    fn give(&self, coroutine: Serving) {
+        self.0.borrow_mut().give(coroutine);
     }
 
     /// Frees some of those that have been at rest since the last call.
@@ -53,7 +54,7 @@ impl Servers {
 /// Serves one client until it or we are done.
 pub(crate) fn serve(
     worker: Rc<Worker>,
-    servers: Rc<Servers>,
+    coroutines: Rc<Coroutines>,
     admission: Admission,
     stream: Stream,
 ) -> impl Future<Output = ()> + 'static {
@@ -64,10 +65,10 @@ pub(crate) fn serve(
             if !head::is_coming(&mut conn).await {
                 break Next::Close;
             }
-            let mut server = servers.take();
+            let mut coroutine = coroutines.take();
             let next;
-            (conn, next) = server.work(conn).await;
-            servers.give(server);
+            (conn, next) = coroutine.work(conn).await;
+            coroutines.give(coroutine);
             if next != Next::Keep {
                 break next;
             }

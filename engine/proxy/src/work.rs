@@ -7,7 +7,7 @@ use std::time::Duration;
 use ringfence_io::{ListenSocket, Listener, Mailbox, now, sleep, spawn, stats, trim_pools};
 
 use crate::house::{Order, WorkerSeed};
-use crate::serve::Servers;
+use crate::serve::Coroutines;
 use crate::stations::accept;
 use crate::worker::Worker;
 
@@ -26,14 +26,14 @@ pub async fn work(seed: WorkerSeed) {
     let worker = Worker::new(seed.index, seed.house, seed.adoption);
     let mut shift = Shift {
         worker,
-        servers: Servers::new(),
+        coroutines: Coroutines::new(),
         listeners: Vec::new(),
         complaints: Vec::new(),
     };
     for socket in seed.listeners {
         shift.listen(socket);
     }
-    spawn(look_after(shift.worker.clone(), shift.servers.clone()));
+    spawn(look_after(shift.worker.clone(), shift.coroutines.clone()));
     let mut orders = seed.orders;
     let grace = shift.take_orders(&mut orders).await;
     shift.drain(grace, &mut orders).await;
@@ -42,7 +42,7 @@ pub async fn work(seed: WorkerSeed) {
 /// A worker at work.
 struct Shift {
     worker: Rc<Worker>,
-    servers: Rc<Servers>,
+    coroutines: Rc<Coroutines>,
     listeners: Vec<Rc<Listener>>,
     /// What could not be done since the last report.
     complaints: Vec<String>,
@@ -79,7 +79,7 @@ impl Shift {
                 self.listeners.push(listener.clone());
                 spawn(accept::run(
                     self.worker.clone(),
-                    self.servers.clone(),
+                    self.coroutines.clone(),
                     listener,
                 ));
             }
@@ -123,13 +123,13 @@ fn close(listeners: Vec<Rc<Listener>>) {
 }
 
 /// What a worker does beside its requests.
-async fn look_after(worker: Rc<Worker>, servers: Rc<Servers>) {
+async fn look_after(worker: Rc<Worker>, coroutines: Rc<Coroutines>) {
     let mut seen = stats();
     while !worker.is_draining() {
         sleep(SWEEP_EVERY).await;
         worker.sweep_pool();
         worker.report(&mut seen);
-        servers.trim();
+        coroutines.trim();
         trim_pools();
     }
 }
