@@ -30,6 +30,7 @@ mod scratch;
 mod send;
 mod shortage;
 pub mod sim;
+mod spares;
 mod stream;
 mod task;
 
@@ -45,11 +46,12 @@ pub use self::listen::ListenSocket;
 pub use self::mailbox::{Mailbox, Postbox, mailbox};
 pub use self::outgoing::{Outgoing, Payload};
 pub use self::peer::Peer;
-pub use self::pool::held_bytes;
+pub use self::pool::{held_bytes, trim as trim_pools};
 pub use self::runtime::{
     DriverKind, DriverReport, RunOptions, Stats, driver_report, probe_driver, run, stats,
 };
 pub use self::scratch::Scratch;
 pub use self::shortage::is_shortage;
+pub use self::spares::Spares;
 pub use self::stream::Stream;
 pub use self::task::{panics, spawn};

@@ -1,16 +1,20 @@
 //! This core's pools of receive buffers and of scratch space.
 //!
 //! A buffer is taken when bytes are there and goes back when the last view of it is dropped, so
-//! an idle connection holds none. Each pool keeps a bounded number; what is over is freed.
+//! an idle connection holds none. Each pool keeps a bounded number; what is over is freed, and so is,
+//! bit by bit, what lies unused.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+
+use crate::spares::Spares;
 
 /// Sizes of pooled receive buffers in bytes, and how many of each a core keeps.
 const CLASSES: [Class; 3] = [
     Class {
         size: SMALL,
-        kept: 256,
+        // What thousands of active connections take and give within one turn of the driver.
+        kept: 1024,
     },
     Class {
         size: 64 << 10,
@@ -46,14 +50,27 @@ struct Class {
 pub(crate) type Block = Rc<Box<[u8]>>;
 
 /// One core's pools.
-#[derive(Default)]
 pub(crate) struct Pools {
-    blocks: [Vec<Block>; CLASSES.len()],
-    scratches: Vec<Vec<u8>>,
+    blocks: [Spares<Block>; CLASSES.len()],
+    scratches: Spares<Vec<u8>>,
+}
+
+impl Pools {
+    pub(crate) const fn new() -> Self {
+        let [small, middle, large] = CLASSES;
+        Self {
+            blocks: [
+                Spares::new(small.kept),
+                Spares::new(middle.kept),
+                Spares::new(large.kept),
+            ],
+            scratches: Spares::new(SCRATCHES_KEPT),
+        }
+    }
 }
 
 thread_local! {
-    static POOLS: RefCell<Pools> = RefCell::default();
+    static POOLS: RefCell<Pools> = const { RefCell::new(Pools::new()) };
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -71,7 +88,7 @@ pub(crate) fn take_block(hint: usize) -> Block {
         .iter()
         .position(|class| class.size >= hint)
         .unwrap_or(CLASSES.len() - 1);
-    let pooled = POOLS.with_borrow_mut(|pools| pools.blocks[class].pop());
+    let pooled = POOLS.with_borrow_mut(|pools| pools.blocks[class].take());
     let Some(block) = pooled else {
         return new_block(CLASSES[class].size);
     };
@@ -111,17 +128,12 @@ pub(crate) fn give_block(block: Block) {
         return;
     };
     // After this thread's pools are gone the buffer is simply freed.
-    let _ = POOLS.try_with(|pools| {
-        let kept = &mut pools.borrow_mut().blocks[class];
-        if kept.len() < CLASSES[class].kept {
-            kept.push(block);
-        }
-    });
+    let _ = POOLS.try_with(|pools| pools.borrow_mut().blocks[class].give(block));
 }
 
 /// An empty vector with some capacity.
 pub(crate) fn take_scratch() -> Vec<u8> {
-    let pooled = POOLS.with_borrow_mut(|pools| pools.scratches.pop());
+    let pooled = POOLS.with_borrow_mut(|pools| pools.scratches.take());
     pooled.unwrap_or_else(|| Vec::with_capacity(SCRATCH_START))
 }
 
@@ -131,11 +143,14 @@ pub(crate) fn give_scratch(mut scratch: Vec<u8>) {
         return;
     }
     scratch.clear();
-    let _ = POOLS.try_with(|pools| {
-        let kept = &mut pools.borrow_mut().scratches;
-        if kept.len() < SCRATCHES_KEPT {
-            kept.push(scratch);
-        }
+    let _ = POOLS.try_with(|pools| pools.borrow_mut().scratches.give(scratch));
+}
+
+/// Frees some of what this core's pools have kept unused since the last call; to be called every now and then.
+pub fn trim() {
+    POOLS.with_borrow_mut(|pools| {
+        pools.blocks.iter_mut().for_each(Spares::trim);
+        pools.scratches.trim();
     });
 }
 
@@ -147,7 +162,12 @@ pub fn held_bytes() -> usize {
 /// Bytes that this core's pools hold for later use.
 pub(crate) fn pooled_bytes() -> usize {
     POOLS.with_borrow(|pools| {
-        let blocks: usize = pools.blocks.iter().flatten().map(|block| block.len()).sum();
+        let blocks: usize = pools
+            .blocks
+            .iter()
+            .flat_map(Spares::iter)
+            .map(|block| block.len())
+            .sum();
         let scratches: usize = pools.scratches.iter().map(Vec::capacity).sum();
         blocks + scratches
     })

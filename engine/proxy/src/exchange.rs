@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ringfence_config::{Action, Found, Route, RouteId, Sticky, UpstreamId};
-use ringfence_http::{Fault, Framing, Name, Reason};
+use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
 use ringfence_io::{Lease, now};
 use smallvec::SmallVec;
 
@@ -17,7 +17,7 @@ use crate::lane::{Lane, Ticket};
 use crate::pool::Link;
 use crate::request_id::MadeId;
 use crate::upload::Upload;
-use crate::worker::{Heads, InFlight};
+use crate::worker::InFlight;
 
 /// Where an exchange stands.
 pub(crate) enum Station {
@@ -68,10 +68,16 @@ pub(crate) struct Call {
     pub(crate) upload: Option<Upload>,
 }
 
-/// A request whose head is complete.
+/// The parsed heads of an exchange, reused from one to the next.
+#[derive(Default)]
+pub(crate) struct Heads {
+    pub(crate) request: RequestHead,
+    pub(crate) response: ResponseHead,
+}
+
+/// A request whose head is complete and has been parsed.
 pub(crate) struct Arrival {
-    pub(crate) heads: Heads,
-    /// The head's bytes; the spans in `heads.request` point into them.
+    /// The head's bytes, which the spans of the parsed one point into.
     pub(crate) bytes: Lease,
     /// When the first byte of the head was seen.
     pub(crate) began: Duration,
@@ -81,7 +87,7 @@ pub(crate) struct Arrival {
 pub(crate) struct Exchange<'c> {
     pub(crate) conn: &'c mut Conn,
     pub(crate) epoch: Rc<Epoch>,
-    pub(crate) heads: Heads,
+    pub(crate) heads: &'c mut Heads,
     /// The request head's bytes.
     pub(crate) bytes: Lease,
     pub(crate) facts: Facts,
@@ -144,6 +150,14 @@ pub(crate) struct Tally {
     pub(crate) answered: bool,
 }
 
+impl Heads {
+    /// Forgets heads that were left partial.
+    pub(crate) fn reset(&mut self) {
+        self.request.reset();
+        self.response.reset();
+    }
+}
+
 impl Tally {
     /// From the connection being there to the response's first byte.
     pub(crate) fn latency(&self) -> Duration {
@@ -154,7 +168,7 @@ impl Tally {
 
 impl<'c> Exchange<'c> {
     /// The exchange of a request that has just arrived.
-    pub(crate) fn new(conn: &'c mut Conn, arrival: Arrival) -> Self {
+    pub(crate) fn new(conn: &'c mut Conn, heads: &'c mut Heads, arrival: Arrival) -> Self {
         let epoch = conn.worker.epoch();
         let in_flight = conn.worker.begin_request();
         let tally = Tally {
@@ -164,9 +178,9 @@ impl<'c> Exchange<'c> {
         };
         Self {
             epoch,
-            heads: arrival.heads,
+            heads,
             bytes: arrival.bytes,
-            facts: Facts::new(conn.peer),
+            facts: Facts::new(conn.peer()),
             prefix: Prefix::default(),
             rest: None,
             tried: SmallVec::new(),

@@ -72,7 +72,7 @@ fn write_client(ex: &Exchange<'_>, forwarding: &Forwarding, own: &mut Own<'_, '_
     let (head, bytes) = (&ex.heads.request, &*ex.bytes);
     let host = head.authority.of(bytes);
     let client = Client {
-        peer: ex.conn.peer,
+        peer: ex.conn.peer(),
         proto: SCHEME,
         host,
         trusted: ex.facts.trusted,

@@ -71,7 +71,7 @@ pub(crate) fn malformed(conn: &Conn, refused: &Refused<'_>) {
     let mut record = Record::new(unix_now().saturating_sub(elapsed), refused.id.len());
     record.set(Part::RequestId, refused.id);
     record.bytes_out = refused.bytes_out;
-    record.client = Some(conn.peer);
+    record.client = Some(conn.peer());
     record.version = Version::Http11;
     record.status = reason.status();
     record.duration = elapsed;

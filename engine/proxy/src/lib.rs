@@ -1,8 +1,8 @@
 //! The request path.
 //!
 //! A [`work`]er owns everything that one core needs. Each client connection is one task
-//! (`serve`), each request on it one exchange, and `walk` is the one place that moves an
-//! exchange from station to station. One file a station:
+//! (`serve`), each request on it one exchange, which runs in a `coroutine` lent for it, and `walk` is
+//! the one place that moves an exchange from station to station. One file a station:
 //!
 //! `Accept → Head → Screen → Route → Dial → Ask → Answer → Relay → Finish`, and the side door
 //! `Refuse`, where every response that we invent ourselves is made.
@@ -10,6 +10,7 @@
 //! | module | holds |
 //! |---|---|
 //! | `house` | all that cores share, and the orders that the control side posts |
+//! | `serve` | a connection's task, and the coroutines that serve its requests |
 //! | `work` | running one core: its listeners, its orders, its drain |
 //! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
@@ -19,6 +20,7 @@
 
 mod body;
 mod conn;
+mod coroutine;
 mod date;
 mod edits;
 mod epoch;
@@ -33,7 +35,6 @@ pub mod pool;
 mod presence;
 mod request_id;
 mod retry;
-mod seat;
 mod serve;
 mod share;
 mod stations;

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io::ErrorKind;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -127,12 +127,11 @@ impl Upload {
 /// Runs `work` to its end with the upload beside it; an error when the client's part fails first.
 pub(crate) async fn alongside<T>(
     upload: &mut Option<Upload>,
-    work: impl Future<Output = T>,
+    mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, Fault> {
     let Some(upload) = upload else {
         return Ok(work.await);
     };
-    let mut work = pin!(work);
     poll_fn(|cx| {
         if upload.ended.is_none()
             && let Poll::Ready(ended) = upload.work.as_mut().poll(cx)

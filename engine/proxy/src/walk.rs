@@ -1,12 +1,12 @@
 //! The one place that moves an exchange between stations.
 
 use crate::conn::Conn;
-use crate::exchange::{Arrival, Exchange, Next, Station};
+use crate::exchange::{Arrival, Exchange, Heads, Next, Station};
 use crate::stations::{answer, ask, dial, finish, refuse, relay, route, screen};
 
-/// Takes a request through its stations to its end.
-pub(crate) async fn walk(conn: &mut Conn, arrival: Arrival) -> Next {
-    let mut ex = Exchange::new(conn, arrival);
+/// Takes a request, whose head is in `heads`, through its stations to its end.
+pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -> Next {
+    let mut ex = Exchange::new(conn, heads, arrival);
     let mut at = Station::Screen;
     loop {
         at = match at {

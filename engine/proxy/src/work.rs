@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ringfence_io::{ListenSocket, Listener, Mailbox, now, sleep, spawn, stats};
+use ringfence_io::{ListenSocket, Listener, Mailbox, now, sleep, spawn, stats, trim_pools};
 
 use crate::house::{Order, WorkerSeed};
+use crate::serve::Coroutines;
 use crate::stations::accept;
 use crate::worker::Worker;
 
-/// How often idle upstream connections are looked over.
+/// How often idle upstream connections are looked over, and memory that lay unused is freed.
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// Once draining, a client connection that stays idle for so long is closed. A busy client
@@ -25,13 +26,14 @@ pub async fn work(seed: WorkerSeed) {
     let worker = Worker::new(seed.index, seed.house, seed.adoption);
     let mut shift = Shift {
         worker,
+        coroutines: Coroutines::new(),
         listeners: Vec::new(),
         complaints: Vec::new(),
     };
     for socket in seed.listeners {
         shift.listen(socket);
     }
-    spawn(look_after(shift.worker.clone()));
+    spawn(look_after(shift.worker.clone(), shift.coroutines.clone()));
     let mut orders = seed.orders;
     let grace = shift.take_orders(&mut orders).await;
     shift.drain(grace, &mut orders).await;
@@ -40,6 +42,7 @@ pub async fn work(seed: WorkerSeed) {
 /// A worker at work.
 struct Shift {
     worker: Rc<Worker>,
+    coroutines: Rc<Coroutines>,
     listeners: Vec<Rc<Listener>>,
     /// What could not be done since the last report.
     complaints: Vec<String>,
@@ -74,7 +77,11 @@ impl Shift {
             Ok(listener) => {
                 let listener = Rc::new(listener);
                 self.listeners.push(listener.clone());
-                spawn(accept::run(self.worker.clone(), listener));
+                spawn(accept::run(
+                    self.worker.clone(),
+                    self.coroutines.clone(),
+                    listener,
+                ));
             }
             Err(error) => self.complaints.push(format!(
                 "worker {} cannot accept on {address}: {error}",
@@ -116,11 +123,13 @@ fn close(listeners: Vec<Rc<Listener>>) {
 }
 
 /// What a worker does beside its requests.
-async fn look_after(worker: Rc<Worker>) {
+async fn look_after(worker: Rc<Worker>, coroutines: Rc<Coroutines>) {
     let mut seen = stats();
     while !worker.is_draining() {
         sleep(SWEEP_EVERY).await;
         worker.sweep_pool();
         worker.report(&mut seen);
+        coroutines.trim();
+        trim_pools();
     }
 }

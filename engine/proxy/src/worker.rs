@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ringfence_balance::ServerId;
 use ringfence_config::UpstreamId;
-use ringfence_http::{Reason, RequestHead, ResponseHead};
-use ringfence_io::{Stats, held_bytes, now, stats};
+use ringfence_http::Reason;
+use ringfence_io::{Stats, Stream, held_bytes, now, stats};
 use ringfence_telemetry::{LogQueue, WorkerStats};
 use slab::Slab;
 
@@ -18,16 +18,12 @@ use crate::house::{Adoption, House};
 use crate::lane::Lane;
 use crate::pool::{Link, Pool, Source};
 use crate::request_id::{MadeId, RequestIds};
-use crate::seat::Seat;
 
 /// Most bytes that one receive of a body asks for.
 const LARGE_PIECE: usize = 256 << 10;
 
 /// The same where memory is scarce.
 const SMALL_PIECE: usize = 16 << 10;
-
-/// Spare parsed heads that a worker keeps.
-const SPARE_HEADS: usize = 256;
 
 /// Everything that one core needs; shared by its tasks alone.
 pub(crate) struct Worker {
@@ -40,22 +36,17 @@ pub(crate) struct Worker {
     left_lanes: RefCell<Vec<Rc<Lane>>>,
     date: RefCell<DateText>,
     pool: RefCell<Pool>,
-    heads: RefCell<Vec<Heads>>,
-    seats: RefCell<Slab<Rc<Seat>>>,
+    guests: RefCell<Slab<Guest>>,
     ids: RefCell<RequestIds>,
     /// When idle client connections are closed, once a drain has begun.
     drain_idle_at: Cell<Option<Duration>>,
 }
 
-/// The parsed heads of one exchange, reused from one to the next.
-#[derive(Default)]
-pub(crate) struct Heads(Box<HeadPair>);
-
-/// A request's head and its response's.
-#[derive(Default)]
-pub(crate) struct HeadPair {
-    pub(crate) request: RequestHead,
-    pub(crate) response: ResponseHead,
+/// A client connection, for the drain.
+struct Guest {
+    stream: Rc<Stream>,
+    /// No request is under way.
+    idle: bool,
 }
 
 impl Worker {
@@ -68,8 +59,7 @@ impl Worker {
             left_lanes: RefCell::default(),
             date: RefCell::default(),
             pool: RefCell::new(Pool::new(house.most_idle)),
-            heads: RefCell::default(),
-            seats: RefCell::default(),
+            guests: RefCell::default(),
             ids: RefCell::new(RequestIds::new()),
             drain_idle_at: Cell::new(None),
             house,
@@ -100,22 +90,22 @@ impl Worker {
     /// until `idle_at` are closed.
     pub(crate) fn begin_drain(&self, idle_at: Duration) {
         self.drain_idle_at.set(Some(idle_at));
-        for (_, seat) in &*self.seats.borrow() {
-            if seat.idle.get() {
-                seat.stream.set_recv_deadline(Some(idle_at));
+        for (_, guest) in &*self.guests.borrow() {
+            if guest.idle {
+                guest.stream.set_recv_deadline(Some(idle_at));
             }
         }
     }
 
     /// True while clients are connected.
     pub(crate) fn has_connections(&self) -> bool {
-        !self.seats.borrow().is_empty()
+        !self.guests.borrow().is_empty()
     }
 
     /// Cuts off every client.
     pub(crate) fn abort_connections(&self) {
-        for (_, seat) in &*self.seats.borrow() {
-            seat.stream.abort();
+        for (_, guest) in &*self.guests.borrow() {
+            guest.stream.abort();
         }
     }
 
@@ -175,18 +165,6 @@ impl Worker {
         if scarce { SMALL_PIECE } else { LARGE_PIECE }
     }
 
-    /// Knows a client connection for as long as the guard lives.
-    pub(crate) fn seat(self: &Rc<Self>, seat: Rc<Seat>) -> Seated {
-        let key = self.seats.borrow_mut().insert(seat);
-        self.stats
-            .connections_active
-            .set(self.seats.borrow().len() as u64);
-        Seated {
-            worker: self.clone(),
-            key,
-        }
-    }
-
     /// Counts a request for as long as the guard lives.
     pub(crate) fn begin_request(self: &Rc<Self>) -> InFlight {
         self.stats.requests.inc();
@@ -194,19 +172,6 @@ impl Worker {
             .requests_in_flight
             .set(self.stats.requests_in_flight.get() + 1);
         InFlight(self.clone())
-    }
-
-    /// A pair of heads to parse into.
-    pub(crate) fn take_heads(&self) -> Heads {
-        self.heads.borrow_mut().pop().unwrap_or_default()
-    }
-
-    /// Gives a pair of heads back.
-    pub(crate) fn give_heads(&self, heads: Heads) {
-        let mut spare = self.heads.borrow_mut();
-        if spare.len() < SPARE_HEADS {
-            spare.push(heads);
-        }
     }
 
     /// A new request id.
@@ -256,17 +221,38 @@ impl Drop for Admission {
     }
 }
 
-/// A client connection that is known to its worker.
-pub(crate) struct Seated {
-    worker: Rc<Worker>,
+/// A client connection that is known to its worker for as long as this lives.
+pub(crate) struct Seat {
+    admission: Admission,
     key: usize,
 }
 
-impl Drop for Seated {
+impl Seat {
+    /// Makes a client that was let in known; it counts as idle at first.
+    pub(crate) fn take(admission: Admission, stream: Rc<Stream>) -> Self {
+        let Admission(worker) = &admission;
+        let mut guests = worker.guests.borrow_mut();
+        let key = guests.insert(Guest { stream, idle: true });
+        worker.stats.connections_active.set(guests.len() as u64);
+        drop(guests);
+        Self { admission, key }
+    }
+
+    /// Tells whether no request is under way.
+    pub(crate) fn set_idle(&self, idle: bool) {
+        let Admission(worker) = &self.admission;
+        worker.guests.borrow_mut()[self.key].idle = idle;
+    }
+}
+
+impl Drop for Seat {
     fn drop(&mut self) {
-        let mut seats = self.worker.seats.borrow_mut();
-        seats.remove(self.key);
-        self.worker.stats.connections_active.set(seats.len() as u64);
+        let Admission(worker) = &self.admission;
+        let mut guests = worker.guests.borrow_mut();
+        let guest = guests.remove(self.key);
+        worker.stats.connections_active.set(guests.len() as u64);
+        drop(guests);
+        drop(guest);
     }
 }
 
@@ -280,19 +266,5 @@ impl Drop for InFlight {
         }
         let gauge = &self.0.stats.requests_in_flight;
         gauge.set(gauge.get().saturating_sub(1));
-    }
-}
-
-impl std::ops::Deref for Heads {
-    type Target = HeadPair;
-
-    fn deref(&self) -> &HeadPair {
-        &self.0
-    }
-}
-
-impl std::ops::DerefMut for Heads {
-    fn deref_mut(&mut self) -> &mut HeadPair {
-        &mut self.0
     }
 }

@@ -60,7 +60,8 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + 'static) {
 
 /// Waits for a while, to the millisecond. Each call costs a timer: for waits off the request path.
 pub(crate) async fn sleep(duration: Duration) {
-    monoio::time::sleep(duration).await;
+    // Boxed: a timer is large, and so would be every future that may sleep.
+    Box::pin(monoio::time::sleep(duration)).await;
 }
 
 /// A descriptor whose readiness can be waited for.

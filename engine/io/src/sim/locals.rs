@@ -23,7 +23,7 @@ impl Locals {
             bell: bell::Kept::default(),
             tasks: task::Kept::default(),
             deadlines: Table::new(),
-            pools: Pools::default(),
+            pools: Pools::new(),
             held: Cell::new(0),
             counters: Counters::new(),
         }

@@ -1,6 +1,7 @@
 //! Answer: waits for the head of the server's response, and forwards interim ones.
 
 use std::io::{self, ErrorKind};
+use std::pin::pin;
 use std::time::Duration;
 
 use ringfence_http::{Fault, HeadWriter, Reason, Version};
@@ -154,8 +155,8 @@ async fn wait(
         let look_at = now() + LOOK_AFTER;
         if look_at < until {
             link.stream.set_recv_deadline(Some(look_at));
-            let received = alongside(upload, link.stream.recv_more(pending)).await;
-            match received.map_err(Trouble::Client)? {
+            let received = pin!(link.stream.recv_more(pending));
+            match alongside(upload, received).await.map_err(Trouble::Client)? {
                 Err(error) if error.kind() == ErrorKind::TimedOut => {}
                 received => return Ok(received),
             }
@@ -165,7 +166,7 @@ async fn wait(
             }
         }
         link.stream.set_recv_deadline(Some(until));
-        let either = unless_gone(&ex.conn.stream, link.stream.recv_more(pending));
+        let either = pin!(unless_gone(&ex.conn.stream, link.stream.recv_more(pending)));
         return match alongside(upload, either).await.map_err(Trouble::Client)? {
             Some(received) => Ok(received),
             None => Err(Trouble::Client(Reason::ClientGone.into())),

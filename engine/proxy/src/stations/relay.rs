@@ -1,6 +1,7 @@
 //! Relay: passes the response on, its head together with the first of its body.
 
 use std::io::ErrorKind;
+use std::pin::pin;
 use std::time::Duration;
 
 use ringfence_http::{Fault, Framing, Reason, Version};
@@ -122,7 +123,8 @@ async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(
     let client = ex.conn.stream.clone();
     client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
-    let sending = alongside(&mut call.upload, client.send(out));
+    let send = pin!(client.send(out));
+    let sending = alongside(&mut call.upload, send);
     let sent = match ex.expires {
         None => sending.await,
         Some(end) => match timeout_at(end, sending).await {
@@ -152,7 +154,8 @@ async fn fill(ex: &mut Exchange<'_>, call: &mut Call, hint: usize) -> Result<boo
         };
         let (until, late) = ex.deadline(now() + patience, Reason::BetweenBytesTimeout);
         server.set_recv_deadline(Some(until));
-        return match alongside(&mut call.upload, server.recv_sized(hint)).await {
+        let received = pin!(server.recv_sized(hint));
+        return match alongside(&mut call.upload, received).await {
             Ok(Ok(more)) => {
                 let some = !more.is_empty();
                 call.pending = more;

@@ -43,7 +43,7 @@ fn normalise_path(ex: &mut Exchange<'_>) -> Result<(), Reason> {
 /// Whose request it is, as far as the peer may be believed, and under which id it goes.
 fn identify(ex: &mut Exchange<'_>) {
     let forwarding = &ex.epoch.plan.forwarding;
-    let peer = ex.conn.peer;
+    let peer = ex.conn.peer();
     let trusted = !forwarding.trusted.is_empty() && forwarding.trusts(peer);
     ex.facts.trusted = trusted;
     if trusted {
