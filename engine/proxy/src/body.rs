@@ -21,6 +21,8 @@ type Test = dyn Fn(&[u8]) -> bool;
 /// A body that is being received.
 pub(crate) struct Body {
     decoder: BodyDecoder,
+    /// Its length was announced.
+    sized: bool,
     received: u64,
     limit: u64,
     kept: Kept,
@@ -33,7 +35,8 @@ pub(crate) struct Body {
 #[derive(Default)]
 struct Kept {
     bytes: Vec<u8>,
-    limit: usize,
+    /// Most bytes; nothing where none are to be kept.
+    limit: Option<usize>,
     trailers: Option<Trailers>,
     overflowed: bool,
 }
@@ -59,6 +62,7 @@ impl Body {
     pub(crate) fn new(framing: Framing, limit: u64) -> Self {
         Self {
             decoder: BodyDecoder::new(framing),
+            sized: matches!(framing, Framing::Length(_)),
             received: 0,
             limit,
             kept: Kept::default(),
@@ -73,7 +77,7 @@ impl Body {
 
     /// From now on keeps up to `limit` decoded bytes.
     pub(crate) fn keep_up_to(&mut self, limit: usize) {
-        self.kept.limit = limit;
+        self.kept.limit = Some(limit);
     }
 
     /// Takes from `pending` what belongs to this body.
@@ -97,6 +101,13 @@ impl Body {
         })
     }
 
+    /// Takes `len` bytes that went by unseen, no more than [`Self::unseen`] says.
+    pub(crate) fn pass(&mut self, len: usize) {
+        debug_assert!(len <= self.unseen(), "what passes unseen is body");
+        self.decoder.decode_plain(len);
+        self.received += len as u64;
+    }
+
     fn trailers(&mut self) -> Option<Trailers> {
         let mut trailers = self.decoder.trailers()?;
         if let Some(drops) = &self.drops {
@@ -108,7 +119,8 @@ impl Body {
 
     /// Keeps a piece that is about to be sent, as far as the limit allows.
     pub(crate) fn keep(&mut self, piece: &Piece) {
-        self.kept.overflowed |= self.kept.bytes.len() + piece.data.len() > self.kept.limit;
+        let most = self.kept.limit.unwrap_or(0);
+        self.kept.overflowed |= self.kept.bytes.len() + piece.data.len() > most;
         if self.kept.overflowed {
             self.kept.bytes = Vec::new();
         } else {
@@ -146,6 +158,17 @@ impl Body {
         match self.decoder.known_left() {
             0 => UNKNOWN,
             left => usize::try_from(left).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// How many bytes come next that nobody need look at: they are passed on as they are, and neither
+    /// kept nor counted against a limit that their announced length has not been held to already.
+    pub(crate) fn unseen(&self) -> usize {
+        let kept = self.kept.limit.is_some() && !self.kept.overflowed;
+        if self.sized && !kept {
+            usize::try_from(self.decoder.known_left()).unwrap_or(usize::MAX)
+        } else {
+            0
         }
     }
 

@@ -29,6 +29,7 @@ mod journal;
 mod lane;
 mod own;
 mod pace;
+mod passage;
 pub mod pool;
 mod presence;
 mod request_id;
