@@ -8,7 +8,7 @@ use crate::body::Body;
 use crate::worker::Worker;
 
 /// Fewer bytes than this cost less to copy than to move.
-const LEAST_MOVED: usize = 64 << 10;
+const LEAST_MOVED: usize = 32 << 10;
 
 /// Receives more of `body`, by the receive deadline that is set; empty bytes are the end of `from`.
 ///

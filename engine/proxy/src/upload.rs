@@ -237,9 +237,7 @@ impl Mover {
         self.ends
             .client
             .set_recv_deadline((!waits).then_some(until));
-        let body = self.body.borrow();
-        let receiving = passage::receive(&self.ends.client, &body, &self.ends.worker);
-        drop(body);
+        let receiving = passage::receive(&self.ends.client, &self.body.borrow(), &self.ends.worker);
         match receiving.await {
             Ok(Received::Bytes(more)) if more.is_empty() => Err(Reason::BodyTooShort),
             Ok(more) => {
