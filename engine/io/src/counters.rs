@@ -11,11 +11,13 @@ pub(crate) struct Counters {
     pub(crate) tasks: Cell<u64>,
     pub(crate) streams: Cell<u64>,
     pub(crate) leases: Cell<u64>,
+    pub(crate) pipes: Cell<u64>,
     pub(crate) panics: Cell<u64>,
     pub(crate) backoffs: Cell<u64>,
     pub(crate) shed: Cell<u64>,
     pub(crate) overflows: Cell<u64>,
     pub(crate) starved: Cell<u64>,
+    pub(crate) moved: Cell<u64>,
 }
 
 impl Counters {
@@ -24,24 +26,28 @@ impl Counters {
             tasks: Cell::new(0),
             streams: Cell::new(0),
             leases: Cell::new(0),
+            pipes: Cell::new(0),
             panics: Cell::new(0),
             backoffs: Cell::new(0),
             shed: Cell::new(0),
             overflows: Cell::new(0),
             starved: Cell::new(0),
+            moved: Cell::new(0),
         }
     }
 
-    fn all(&self) -> [&Cell<u64>; 8] {
+    fn all(&self) -> [&Cell<u64>; 10] {
         [
             &self.tasks,
             &self.streams,
             &self.leases,
+            &self.pipes,
             &self.panics,
             &self.backoffs,
             &self.shed,
             &self.overflows,
             &self.starved,
+            &self.moved,
         ]
     }
 }
@@ -62,9 +68,14 @@ pub(crate) fn get(which: impl FnOnce(&Counters) -> &Cell<u64>) -> u64 {
 
 /// Adds one.
 pub(crate) fn up(which: impl FnOnce(&Counters) -> &Cell<u64>) {
+    add(which, 1);
+}
+
+/// Adds `n`.
+pub(crate) fn add(which: impl FnOnce(&Counters) -> &Cell<u64>, n: u64) {
     COUNTERS.with(|counters| {
         let cell = which(counters);
-        cell.set(cell.get() + 1);
+        cell.set(cell.get() + n);
     });
 }
 

@@ -9,6 +9,7 @@ mod incoming;
 )]
 mod monoio;
 mod native;
+mod pipe;
 #[allow(unsafe_code, reason = "submitting to a ring is unsafe by its nature")]
 mod ring;
 pub(crate) mod sim;
@@ -22,6 +23,7 @@ use std::time::Duration;
 pub(crate) use self::chime::Chime;
 pub(crate) use self::incoming::{Ahead, Incoming, Wish};
 pub(crate) use self::native::{Sizes, probe as probe_native};
+pub(crate) use self::pipe::Pipe;
 pub(crate) use self::ring::Strength;
 pub use self::ring::probe_io_uring;
 pub use self::socket::Socket;

@@ -23,6 +23,7 @@ mod mailbox;
 mod outgoing;
 mod outq;
 mod peer;
+mod pipe;
 mod pool;
 mod recv;
 mod runtime;
@@ -46,7 +47,9 @@ pub use self::listen::ListenSocket;
 pub use self::mailbox::{Mailbox, Postbox, mailbox};
 pub use self::outgoing::{Outgoing, Payload};
 pub use self::peer::Peer;
+pub use self::pipe::Pipe;
 pub use self::pool::{held_bytes, trim as trim_pools};
+pub use self::recv::Received;
 pub use self::runtime::{
     DriverKind, DriverReport, RunOptions, Stats, driver_report, probe_driver, run, stats,
 };

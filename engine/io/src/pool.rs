@@ -154,7 +154,12 @@ pub fn trim() {
     });
 }
 
-/// Bytes of this core's receive buffers that are in use.
+/// Counts bytes of a pipe with those in use: so many are held now, and so many were before.
+pub(crate) fn count_held(before: usize, now: usize) {
+    HELD.set(HELD.get() + now - before);
+}
+
+/// Bytes of this core's receive buffers and pipes that are in use.
 pub fn held_bytes() -> usize {
     HELD.get()
 }

@@ -10,8 +10,27 @@ use rustix::io::Errno;
 use crate::budget;
 use crate::driver::{self, Incoming, Wish};
 use crate::lease::Lease;
+use crate::pipe::Pipe;
 use crate::pool;
 use crate::stream::Stream;
+
+/// What a receive of bytes that are only passed on came to.
+#[derive(Debug)]
+pub enum Received {
+    /// Bytes in our memory, where they were received ahead or no pipe was left.
+    Bytes(Lease),
+    /// Bytes that are still with the kernel.
+    Piped(Pipe),
+}
+
+impl Received {
+    fn len(&self) -> usize {
+        match self {
+            Self::Bytes(lease) => lease.len(),
+            Self::Piped(pipe) => pipe.len(),
+        }
+    }
+}
 
 impl Stream {
     /// Waits for bytes and takes what is there, at most 16 KiB; empty at the end of what the peer
@@ -36,10 +55,33 @@ impl Stream {
                 }
                 Incoming::End => Ok((Lease::empty(), 0)),
                 Incoming::Read => {
-                    let mut lease = Lease::holding(pool::take_block(hint), 0);
-                    let n = self.read_into(&mut lease)?;
-                    Ok((if n == 0 { Lease::empty() } else { lease }, n))
+                    let lease = self.read(hint)?;
+                    let n = lease.len();
+                    Ok((lease, n))
                 }
+            })
+        })
+        .await
+    }
+
+    /// As [`Stream::recv_sized`] for bytes that are only passed on: they may stay with the kernel,
+    /// and then are no more than `most`. Empty bytes are the end.
+    ///
+    /// # Errors
+    /// As [`Stream::recv`].
+    pub async fn recv_piped(&self, most: usize) -> io::Result<Received> {
+        poll_fn(|cx| {
+            self.poll_recv(cx, most, |incoming| {
+                let received = match incoming {
+                    Incoming::Bytes(lease) => Received::Bytes(lease),
+                    Incoming::End => Received::Bytes(Lease::empty()),
+                    Incoming::Read => match Pipe::take() {
+                        Some(pipe) => self.fill(pipe, most)?,
+                        None => Received::Bytes(self.read(most)?),
+                    },
+                };
+                let n = received.len();
+                Ok((received, n))
             })
         })
         .await
@@ -123,6 +165,23 @@ impl Stream {
             self.source.put_back(more);
         }
         n
+    }
+
+    /// One read into a buffer of its own; empty at the end.
+    fn read(&self, hint: usize) -> Result<Lease, Errno> {
+        let mut lease = Lease::holding(pool::take_block(hint), 0);
+        let n = self.read_into(&mut lease)?;
+        Ok(if n == 0 { Lease::empty() } else { lease })
+    }
+
+    /// Moves what is there into an empty pipe.
+    fn fill(&self, mut pipe: Pipe, most: usize) -> Result<Received, Errno> {
+        let result = pipe.fill(&self.source, most);
+        self.eager.set(result == Ok(most));
+        Ok(match result? {
+            0 => Received::Bytes(Lease::empty()),
+            _ => Received::Piped(pipe),
+        })
     }
 
     /// One read to the end of `lease`'s buffer. A full one says that more may be there, so the

@@ -7,7 +7,7 @@ use std::io;
 use ringfence_config::DriverChoice;
 
 use crate::driver::{self, Engine, Sizes, Strength};
-use crate::{bell, counters, pool, task};
+use crate::{bell, counters, pipe, pool, task};
 
 /// How a core is to be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,14 +17,18 @@ pub struct RunOptions {
     /// Length of the ring's submission queue; a power of two from 256 to 32,768 (others are
     /// rounded). With epoll, the events taken in one turn.
     pub ring_entries: u32,
+    /// Most pipes that the core opens, of two descriptors each, to pass bytes on that nobody need
+    /// see; where none is left, bytes are copied.
+    pub pipes: usize,
 }
 
 impl Default for RunOptions {
-    /// The best driver that works, with 1,024 entries.
+    /// The best driver that works, with 1,024 entries and 64 pipes.
     fn default() -> Self {
         Self {
             driver: DriverChoice::Auto,
             ring_entries: 1024,
+            pipes: 64,
         }
     }
 }
@@ -75,6 +79,8 @@ pub struct Stats {
     pub streams: u64,
     /// Views of receive buffers that are held.
     pub leases: u64,
+    /// Pipes that are held.
+    pub pipes: u64,
     /// Bytes of memory that the core's pools keep for later use.
     pub pooled_bytes: usize,
     /// Tasks that panicked.
@@ -88,6 +94,8 @@ pub struct Stats {
     /// Times that the kernel found no shared buffer to receive into, and a connection read for
     /// itself instead.
     pub buffers_short: u64,
+    /// Bytes that were passed on through pipes rather than copied.
+    pub bytes_piped: u64,
 }
 
 thread_local! {
@@ -106,20 +114,22 @@ pub fn run<F: Future>(options: &RunOptions, main: F) -> io::Result<F::Output> {
     let (engine, report) = choose(options.driver, entries)?;
     driver::run(engine, entries, async {
         REPORT.set(Some(report));
-        let outcome = whole(main).await;
+        let outcome = whole(options.pipes, main).await;
         REPORT.set(None);
         outcome
     })?
 }
 
-/// A core's life: its bell, then `main`, then the end of whatever `main` has spawned.
+/// A core's life: its bell and its pipes, then `main`, then the end of whatever `main` has spawned.
 ///
 /// # Errors
 /// When no descriptor is left for the bell.
-pub(crate) async fn whole<F: Future>(main: F) -> io::Result<F::Output> {
+pub(crate) async fn whole<F: Future>(pipes: usize, main: F) -> io::Result<F::Output> {
     let answer = bell::hang()?;
     task::spawn_service(answer);
+    pipe::allow(pipes);
     let output = task::to_the_end(main).await;
+    pipe::allow(0);
     bell::take_down();
     Ok(output)
 }
@@ -135,12 +145,14 @@ pub fn stats() -> Stats {
         tasks: counters::get(|c| &c.tasks),
         streams: counters::get(|c| &c.streams),
         leases: counters::get(|c| &c.leases),
+        pipes: counters::get(|c| &c.pipes),
         pooled_bytes: pool::pooled_bytes(),
         panics: counters::get(|c| &c.panics),
         accept_backoffs: counters::get(|c| &c.backoffs),
         accept_shed: counters::get(|c| &c.shed),
         ring_overflows: counters::get(|c| &c.overflows),
         buffers_short: counters::get(|c| &c.starved),
+        bytes_piped: counters::get(|c| &c.moved),
     }
 }
 

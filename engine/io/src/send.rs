@@ -10,7 +10,9 @@ use rustix::io::Errno;
 
 use crate::budget;
 use crate::clock::now;
+use crate::driver::Source;
 use crate::outgoing::Outgoing;
+use crate::pipe::Pipe;
 use crate::pool;
 use crate::stream::Stream;
 
@@ -43,9 +45,27 @@ impl Stream {
                 poll_fn(|cx| self.poll_flushed(cx, &mut wait)).await?;
             }
         } else {
-            let mut rest = Rest::of(out);
+            let mut rest = Rest::of(Load::Memory { out, sent: 0 });
             poll_fn(|cx| self.poll_send(cx, &mut rest, &mut wait)).await?;
         }
+        self.poisoned.set(false);
+        self.end_wait(&wait);
+        Ok(())
+    }
+
+    /// Sends all that `pipe` holds; when it ends the kernel has sent it on. Otherwise as
+    /// [`Stream::send`].
+    ///
+    /// # Errors
+    /// As [`Stream::send`].
+    pub async fn send_piped(&self, pipe: Pipe) -> io::Result<()> {
+        if self.poisoned.replace(true) {
+            return Err(poisoned());
+        }
+        let mut wait = Wait::default();
+        let mut rest = Rest::of(Load::Pipe(pipe));
+        poll_fn(|cx| self.poll_turn(cx, &mut wait)).await?;
+        poll_fn(|cx| self.poll_send(cx, &mut rest, &mut wait)).await?;
         self.poisoned.set(false);
         self.end_wait(&wait);
         Ok(())
@@ -98,13 +118,12 @@ impl Stream {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         ready!(budget::poll_left(cx));
-        while rest.left() > 0 {
+        while rest.load.len() > 0 {
             if rest.full {
                 ready!(self.poll_room(cx))?;
                 rest.full = false;
             }
-            let (slices, used) = rest.out.after(rest.sent);
-            let result = self.source.send(&slices[..used]);
+            let result = rest.load.send_some(&self.source);
             self.tried(rest, result, wait)?;
         }
         Poll::Ready(Ok(()))
@@ -120,8 +139,7 @@ impl Stream {
         match result {
             Ok(n) => {
                 budget::spend(n);
-                rest.full = n < rest.left();
-                rest.sent += n;
+                rest.full = rest.load.len() > 0;
                 if rest.full {
                     self.begin_wait(wait, self.source.unacknowledged());
                 }
@@ -214,22 +232,44 @@ impl Wait {
 
 /// A send under way by calls of our own.
 struct Rest {
-    out: Outgoing,
-    sent: usize,
+    load: Load,
     /// The socket takes no more for now.
     full: bool,
 }
 
+/// What is sent.
+enum Load {
+    /// Bytes in our memory, `sent` of which have gone.
+    Memory { out: Outgoing, sent: usize },
+    /// Bytes that are with the kernel.
+    Pipe(Pipe),
+}
+
 impl Rest {
-    fn of(out: Outgoing) -> Self {
-        Self {
-            out,
-            sent: 0,
-            full: false,
+    fn of(load: Load) -> Self {
+        Self { load, full: false }
+    }
+}
+
+impl Load {
+    /// Bytes that are left.
+    fn len(&self) -> usize {
+        match self {
+            Self::Memory { out, sent } => out.len() - sent,
+            Self::Pipe(pipe) => pipe.len(),
         }
     }
 
-    fn left(&self) -> usize {
-        self.out.len() - self.sent
+    /// One call for what is left; gives how much of it has gone.
+    fn send_some(&mut self, source: &Source) -> Result<usize, Errno> {
+        match self {
+            Self::Memory { out, sent } => {
+                let (slices, used) = out.after(*sent);
+                let n = source.send(&slices[..used])?;
+                *sent += n;
+                Ok(n)
+            }
+            Self::Pipe(pipe) => pipe.drain(source),
+        }
     }
 }

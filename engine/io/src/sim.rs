@@ -21,6 +21,9 @@ use crate::{clock, pool};
 /// Longest time that a task takes, in nanoseconds.
 const TASK_TAKES: u64 = 3_000;
 
+/// Pipes that a core may open: few, so that some runs find none left.
+const PIPES: usize = 3;
+
 /// One simulated world; one a thread. Dropped, it ends with all that is in it.
 pub struct Simulation {
     cores: Vec<Core>,
@@ -78,7 +81,7 @@ impl Simulation {
         });
         self.on(core, || {
             world::spawn(async move {
-                whole(main)
+                whole(PIPES, main)
                     .await
                     .expect("a simulated bell needs no descriptor");
                 done.replace(true);

@@ -182,6 +182,7 @@ async fn churn(listener: &Listener, address: SocketAddr) {
             ),
         }
     }
+    pass_on(listener, address).await;
     // A connection attempt that is given up: nobody answers at this address.
     let nowhere = Endpoint::Tcp("192.0.2.1:9".parse().unwrap());
     assert!(!matches!(
@@ -191,4 +192,88 @@ async fn churn(listener: &Listener, address: SocketAddr) {
     while stats().tasks > 0 {
         sleep(millis(1)).await;
     }
+}
+
+/// Bytes that are passed on through pipes, which end empty and end full.
+async fn pass_on(listener: &Listener, address: SocketAddr) {
+    let endpoint = Endpoint::Tcp(address);
+    let from = Stream::connect(&endpoint).await.unwrap();
+    let source = listener.accept().await.unwrap();
+    spawn(async move {
+        let flood = Payload::Bytes(vec![7; 1 << 20].into());
+        let _ = source.send(Outgoing::body(flood)).await;
+    });
+    let to = Stream::connect(&endpoint).await.unwrap();
+    let _sink = listener.accept().await.unwrap();
+    let mut sent = 0;
+    while sent < 3 {
+        match from.recv_piped(20_000).await.unwrap() {
+            Received::Bytes(lease) => assert!(!lease.is_empty()),
+            Received::Piped(pipe) => {
+                sent += 1;
+                if sent < 3 {
+                    to.send_piped(pipe).await.unwrap();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_core_opens_no_more_pipes_than_it_may_and_none_where_no_descriptor_is_left() {
+    let _alone = alone();
+    for driver in DRIVERS {
+        let options = RunOptions {
+            driver,
+            pipes: 2,
+            ..RunOptions::default()
+        };
+        let at_start = open_descriptors();
+        run(&options, async {
+            let listener = Listener::new(bind()).unwrap();
+            let mut ends = Vec::new();
+            for _ in 0..4 {
+                let endpoint = Endpoint::Tcp(listener.local_addr());
+                let from = Stream::connect(&endpoint).await.unwrap();
+                ends.push((from, listener.accept().await.unwrap()));
+            }
+            let old = getrlimit(Resource::Nofile).current;
+            let lowest = std::fs::File::open("/dev/null").unwrap();
+            set_soft_limit(Some(std::os::fd::AsRawFd::as_raw_fd(&lowest) as u64));
+            drop(lowest);
+            let held = hold_pipes(&ends).await;
+            set_soft_limit(old);
+            assert!(held.is_empty(), "none could be had");
+            let before = open_descriptors();
+            // It does not try again at once.
+            sleep(millis(1_100)).await;
+            let held = hold_pipes(&ends).await;
+            assert_eq!((held.len(), open_descriptors()), (2, before + 4));
+            drop(held);
+            assert_eq!(open_descriptors(), before, "with bytes left in them");
+        })
+        .unwrap();
+        assert_eq!(open_descriptors(), at_start, "after the core has ended");
+    }
+}
+
+/// Receives on each connection until a pipe comes, or all that was sent.
+async fn hold_pipes(ends: &[(Stream, Stream)]) -> Vec<Pipe> {
+    const SENT: usize = 100_000;
+    let mut held = Vec::new();
+    for (from, source) in ends {
+        let sent = Payload::Bytes(vec![7; SENT].into());
+        source.send(Outgoing::body(sent)).await.unwrap();
+        let mut left = SENT;
+        while left > 0 {
+            match from.recv_piped(left.max(20_000)).await.unwrap() {
+                Received::Bytes(lease) => left -= lease.len(),
+                Received::Piped(pipe) => {
+                    left -= pipe.len();
+                    held.push(pipe);
+                }
+            }
+        }
+    }
+    held
 }

@@ -21,6 +21,8 @@ type Test = dyn Fn(&[u8]) -> bool;
 /// A body that is being received.
 pub(crate) struct Body {
     decoder: BodyDecoder,
+    /// Its length was announced.
+    sized: bool,
     received: u64,
     limit: u64,
     kept: Kept,
@@ -59,6 +61,7 @@ impl Body {
     pub(crate) fn new(framing: Framing, limit: u64) -> Self {
         Self {
             decoder: BodyDecoder::new(framing),
+            sized: matches!(framing, Framing::Length(_)),
             received: 0,
             limit,
             kept: Kept::default(),
@@ -97,6 +100,14 @@ impl Body {
         })
     }
 
+    /// Takes `len` bytes that went by unseen, no more than [`Self::unseen`] says.
+    pub(crate) fn pass(&mut self, len: usize) {
+        debug_assert!(len <= self.unseen(), "what passes unseen is body");
+        self.decoder.decode_plain(len);
+        self.received += len as u64;
+        self.kept.give_up();
+    }
+
     fn trailers(&mut self) -> Option<Trailers> {
         let mut trailers = self.decoder.trailers()?;
         if let Some(drops) = &self.drops {
@@ -108,10 +119,9 @@ impl Body {
 
     /// Keeps a piece that is about to be sent, as far as the limit allows.
     pub(crate) fn keep(&mut self, piece: &Piece) {
-        self.kept.overflowed |= self.kept.bytes.len() + piece.data.len() > self.kept.limit;
-        if self.kept.overflowed {
-            self.kept.bytes = Vec::new();
-        } else {
+        if piece.data.len() > self.kept.room() {
+            self.kept.give_up();
+        } else if !self.kept.overflowed {
             self.kept.bytes.extend_from_slice(&piece.data);
             self.kept.trailers.clone_from(&piece.trailers);
         }
@@ -141,17 +151,48 @@ impl Body {
         self.decoder.is_done()
     }
 
-    /// How many bytes the next receive may bring, as far as the framing tells; never 0.
+    /// How many bytes the next receive had best bring, as far as the framing tells; never 0. What can
+    /// be kept comes by itself: what follows may then go by unseen.
     pub(crate) fn expected(&self) -> usize {
-        match self.decoder.known_left() {
+        let left = match self.decoder.known_left() {
             0 => UNKNOWN,
             left => usize::try_from(left).unwrap_or(usize::MAX),
+        };
+        match self.kept.room() {
+            0 => left,
+            room => left.min(room),
+        }
+    }
+
+    /// How many bytes come next that nobody need look at: they are passed on as they are, they cannot
+    /// be kept, and their announced length is within every limit.
+    pub(crate) fn unseen(&self) -> usize {
+        if self.sized && self.kept.room() == 0 {
+            usize::try_from(self.decoder.known_left()).unwrap_or(usize::MAX)
+        } else {
+            0
         }
     }
 
     /// Body bytes taken so far, without framing.
     pub(crate) fn received(&self) -> u64 {
         self.received
+    }
+}
+
+impl Kept {
+    /// How many more bytes can be kept.
+    fn room(&self) -> usize {
+        match self.overflowed {
+            true => 0,
+            false => self.limit - self.bytes.len(),
+        }
+    }
+
+    /// Bytes have come that are not kept: those that were are of no use any more.
+    fn give_up(&mut self) {
+        self.overflowed = true;
+        self.bytes = Vec::new();
     }
 }
 
@@ -221,4 +262,58 @@ fn write_trailers(out: &mut Vec<u8>, trailers: &Trailers) {
         );
     }
     writer.end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(body: &mut Body, len: usize) {
+        let mut pending = Lease::copy_from(&vec![7; len]);
+        let piece = body.decode(&mut pending).unwrap();
+        body.keep(&piece);
+    }
+
+    #[test]
+    fn what_is_kept_is_seen_and_what_cannot_be_kept_need_not_be() {
+        let mut body = Body::new(Framing::Length(1000), u64::MAX);
+        body.keep_up_to(100);
+        assert_eq!((body.unseen(), body.expected()), (0, 100));
+        take(&mut body, 60);
+        assert_eq!((body.unseen(), body.expected()), (0, 40));
+        take(&mut body, 40);
+        assert_eq!((body.unseen(), body.expected()), (900, 900));
+        assert!(body.is_kept(), "all that has come is kept");
+        body.pass(300);
+        assert_eq!((body.unseen(), body.received()), (600, 400));
+        assert!(!body.is_kept() && !body.is_done());
+        body.pass(600);
+        assert!(body.is_done());
+    }
+
+    #[test]
+    fn a_piece_that_is_too_large_to_be_kept_ends_keeping() {
+        let mut body = Body::new(Framing::Length(1000), u64::MAX);
+        body.keep_up_to(100);
+        take(&mut body, 101);
+        assert_eq!((body.unseen(), body.is_kept()), (899, false));
+        take(&mut body, 1);
+        assert!(!body.is_kept(), "once lost it stays so");
+    }
+
+    #[test]
+    fn only_an_announced_length_goes_by_unseen() {
+        for (framing, unseen) in [
+            (Framing::Length(70_000), 70_000),
+            (Framing::Length(0), 0),
+            (Framing::None, 0),
+            (Framing::Chunked, 0),
+            (Framing::UntilClose, 0),
+        ] {
+            assert_eq!(Body::new(framing, u64::MAX).unseen(), unseen, "{framing:?}");
+        }
+        let mut chunked = Body::new(Framing::Chunked, u64::MAX);
+        chunked.decode(&mut Lease::copy_from(b"ffff\r\n")).unwrap();
+        assert_eq!((chunked.unseen(), chunked.expected()), (0, 0xffff));
+    }
 }

@@ -31,6 +31,7 @@ mod journal;
 mod lane;
 mod own;
 mod pace;
+mod passage;
 pub mod pool;
 mod presence;
 mod request_id;

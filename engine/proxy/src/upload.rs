@@ -2,17 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use ringfence_http::{Fault, Reason};
-use ringfence_io::{Lease, Scratch, Stream, now};
+use ringfence_io::{Lease, Received, Scratch, Stream, now};
 
 use crate::body::{Body, Coding, Piece, frame};
 use crate::pace::Pace;
+use crate::passage;
 use crate::worker::Worker;
 
 /// How an upload ended.
@@ -157,38 +158,45 @@ struct Mover {
 
 impl Mover {
     async fn run(self) -> Ended {
+        match self.finish().await {
+            Ok(()) => Ended::Complete,
+            Err(ended) => ended,
+        }
+    }
+
+    async fn finish(&self) -> Result<(), Ended> {
         let kept = self.body.borrow().kept();
         let mut done = kept.done;
-        if (!kept.data.is_empty() || done) && !self.pass_on(kept).await {
-            return Ended::ServerStopped;
-        }
+        self.pass_on(kept).await?;
         while !done {
-            if self.pending.borrow().is_empty()
-                && let Err(reason) = self.receive().await
-            {
-                return Ended::ClientFault(reason.into());
-            }
-            let piece = match self.take_piece() {
-                Ok(piece) => piece,
-                Err(fault) => return Ended::ClientFault(fault),
+            done = if self.pending.borrow().is_empty() {
+                self.receive().await?
+            } else {
+                self.pass_pending().await?
             };
-            done = piece.done;
-            if (!piece.data.is_empty() || done) && !self.pass_on(piece).await {
-                return Ended::ServerStopped;
-            }
         }
-        Ended::Complete
+        Ok(())
     }
 
-    fn take_piece(&self) -> Result<Piece, Fault> {
-        let mut body = self.body.borrow_mut();
-        let piece = body.decode(&mut self.pending.borrow_mut())?;
-        body.keep(&piece);
-        Ok(piece)
+    /// Passes on what is pending; true at the end of the body.
+    async fn pass_pending(&self) -> Result<bool, Ended> {
+        let piece = {
+            let mut body = self.body.borrow_mut();
+            let piece = body
+                .decode(&mut self.pending.borrow_mut())
+                .map_err(Ended::ClientFault)?;
+            body.keep(&piece);
+            piece
+        };
+        let done = piece.done;
+        self.pass_on(piece).await?;
+        Ok(done)
     }
 
-    /// False when the server takes no more.
-    async fn pass_on(&self, piece: Piece) -> bool {
+    async fn pass_on(&self, piece: Piece) -> Result<(), Ended> {
+        if piece.data.is_empty() && !piece.done {
+            return Ok(());
+        }
         let out = frame(
             Scratch::take(),
             piece.data,
@@ -196,26 +204,44 @@ impl Mover {
             piece.trailers.as_ref(),
             self.coding,
         );
-        self.ends
-            .server
-            .set_send_limit(Some(self.ends.server_limit));
-        self.ends.server.send(out).await.is_ok()
+        self.deliver(self.ends.server.send(out)).await
     }
 
-    async fn receive(&self) -> Result<(), Reason> {
+    async fn deliver(&self, sending: impl Future<Output = io::Result<()>>) -> Result<(), Ended> {
+        let limit = self.ends.server_limit;
+        self.ends.server.set_send_limit(Some(limit));
+        sending.await.map_err(|_| Ended::ServerStopped)
+    }
+
+    /// Receives more: it is then pending, or has been passed on unseen. True at the end of the body.
+    async fn receive(&self) -> Result<bool, Ended> {
+        match self.receive_in_time().await {
+            Err(reason) => Err(Ended::ClientFault(reason.into())),
+            Ok(Received::Bytes(more)) => {
+                self.pending.replace(more);
+                Ok(false)
+            }
+            Ok(Received::Piped(pipe)) => {
+                self.body.borrow_mut().pass(pipe.len());
+                self.deliver(self.ends.server.send_piped(pipe)).await?;
+                Ok(self.body.borrow().is_done())
+            }
+        }
+    }
+
+    async fn receive_in_time(&self) -> Result<Received, Reason> {
         let received = self.body.borrow().received();
         let (until, late) = self.pace.next_by(self.start.at.get(), now(), received);
         let waits = self.start.uninvited.get();
         self.ends
             .client
             .set_recv_deadline((!waits).then_some(until));
-        let hint = self.body.borrow().expected().min(self.ends.worker.piece());
-        match self.ends.client.recv_sized(hint).await {
-            Ok(more) if more.is_empty() => Err(Reason::BodyTooShort),
+        let receiving = passage::receive(&self.ends.client, &self.body.borrow(), &self.ends.worker);
+        match receiving.await {
+            Ok(Received::Bytes(more)) if more.is_empty() => Err(Reason::BodyTooShort),
             Ok(more) => {
                 self.start.begin();
-                self.pending.replace(more);
-                Ok(())
+                Ok(more)
             }
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(late),
             Err(_) => Err(Reason::ClientGone),

@@ -10,6 +10,9 @@ const PER_WORKER: u64 = 8;
 /// Fewer clients make no balancer; where even these are too many, it is the accept loop's back-off that copes.
 const FEWEST: u64 = 4;
 
+/// More pipes would move no more: one is held only while bytes are on their way through it.
+const MOST_PIPES: usize = 128;
+
 /// How many descriptors each use may take, so that none takes them from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Room {
@@ -19,6 +22,8 @@ pub(crate) struct Room {
     pub(crate) idle: usize,
     /// Idle connections that wait between the workers.
     pub(crate) spilled: usize,
+    /// Pipes of each worker, of two descriptors each.
+    pub(crate) pipes: usize,
     /// What the control plane has open at once.
     pub(crate) crowd: Crowd,
 }
@@ -38,13 +43,16 @@ impl Room {
             guests: (free / 32).clamp(4, 256) as usize,
             checks: (free / 16).clamp(4, 512) as usize,
         };
-        // The guests of two listeners: admin and control.
-        let left = free.saturating_sub((2 * crowd.guests + crowd.checks) as u64);
         let share = |part: u64| usize::try_from(part).unwrap_or(usize::MAX);
+        let pipes = share(free / 64 / workers.max(1) as u64).min(MOST_PIPES);
+        // The guests of two listeners: admin and control.
+        let taken = 2 * crowd.guests + crowd.checks + 2 * pipes * workers;
+        let left = free.saturating_sub(taken as u64);
         Self {
             clients: u32::try_from((left / 5 * 2).max(FEWEST)).unwrap_or(u32::MAX),
             idle: share(left / 10 / workers.max(1) as u64),
             spilled: share(left / 10),
+            pipes,
             crowd,
         }
     }
@@ -65,12 +73,13 @@ mod tests {
                 clients,
                 idle,
                 spilled,
+                pipes,
                 crowd,
             } = room(limit);
             let own = OWN + 2 * (PER_WORKER + 2);
             let used = own
                 + 2 * u64::from(clients)
-                + (2 * idle + spilled + 2 * crowd.guests + crowd.checks) as u64;
+                + (2 * idle + spilled + 2 * 2 * pipes + 2 * crowd.guests + crowd.checks) as u64;
             assert!(used <= limit, "{used} of {limit}");
             assert!(clients > 0);
         }

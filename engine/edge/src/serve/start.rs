@@ -62,7 +62,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
     let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
     let control = start_control(&scene, &house.registry, &host, room.crowd, source.path())?;
     let hands = listeners::deal(sockets, cpus.len());
-    start_workers(orders, hands, cpus, &adoption, &house, &sender)?;
+    start_workers(orders, hands, cpus, &adoption, &house, room.pipes, &sender)?;
     let workers = await_workers(&mut inbox, &host, house.posts.len())?;
     let mut warnings = warnings::collect(&scene, &workers, house.most_clients, &nofile);
     warnings.extend(take_up::await_workers(&house));
@@ -115,12 +115,14 @@ fn start_workers(
     cpus: Vec<Option<usize>>,
     adoption: &Arc<Adoption>,
     house: &Arc<House>,
+    pipes: usize,
     events: &Sender<Event>,
 ) -> Result<(), Failure> {
     let workers = &adoption.plan.workers;
     let options = RunOptions {
         driver: workers.driver,
         ring_entries: workers.ring_entries,
+        pipes,
     };
     for (index, ((orders, listeners), cpu)) in orders.into_iter().zip(hands).zip(cpus).enumerate() {
         let post = Post {

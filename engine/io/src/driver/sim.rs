@@ -6,6 +6,7 @@ mod dice;
 mod executor;
 mod net;
 mod outbox;
+mod pipe;
 mod sleep;
 mod socket;
 mod source;
@@ -18,6 +19,7 @@ pub(crate) use self::executor::{
     begin as begin_core, clear as clear_cores, end as end_core, is_running, on, ready,
     receives_ahead, run_one, spawn,
 };
+pub(crate) use self::pipe::Pipe;
 pub(crate) use self::sleep::sleep;
 pub(crate) use self::socket::{Chime, Socket, connect, hang, listen};
 pub(crate) use self::source::Source;

@@ -10,12 +10,17 @@ use rustix::io::Errno;
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, acceptfrom_with, sockopt,
 };
+use rustix::pipe::{SpliceFlags, splice};
 
+use super::pipe::Pipe;
 use super::sim;
 use super::socket::{Kind, Socket};
 use super::source::Source;
 use crate::outq::outq;
 use crate::peer::{Peer, plain};
+
+/// How bytes go through a pipe: never waiting, and their pages as they are where that can be.
+const MOVED: SpliceFlags = SpliceFlags::NONBLOCK.union(SpliceFlags::MOVE);
 
 /// What a transfer is done on.
 enum Hand<'s> {
@@ -61,6 +66,29 @@ impl Source {
                 rustix::net::sendmsg(fd, several, &mut SendAncillaryBuffer::default(), flags)
             }
             (Hand::Simulated(source), parts) => source.send(parts),
+        }
+    }
+
+    /// Moves at most `most` bytes that have come into `pipe`, which holds none: a count, 0 at the end.
+    pub(crate) fn recv_into(&self, pipe: &mut Pipe, most: usize) -> Result<usize, Errno> {
+        match (self.hand(), pipe) {
+            (Hand::Kernel(fd), Pipe::Kernel { entry, .. }) => {
+                splice(fd, None, entry, None, most, MOVED)
+            }
+            (Hand::Simulated(source), Pipe::Simulated(pipe)) => pipe.fill(source, most),
+            _ => unreachable!("pipes and sockets of a core are of one kind"),
+        }
+    }
+
+    /// Moves as many of the `most` bytes that `pipe` holds as there is room for. Where the peer
+    /// takes no more the kernel sends a signal too, which Rust's start ignores.
+    pub(crate) fn send_from(&self, pipe: &mut Pipe, most: usize) -> Result<usize, Errno> {
+        match (self.hand(), pipe) {
+            (Hand::Kernel(fd), Pipe::Kernel { exit, .. }) => {
+                splice(exit, None, fd, None, most, MOVED)
+            }
+            (Hand::Simulated(source), Pipe::Simulated(pipe)) => pipe.drain(source),
+            _ => unreachable!("pipes and sockets of a core are of one kind"),
         }
     }
 

@@ -4,8 +4,9 @@ use std::cell::Cell;
 
 use crate::counters::Counters;
 use crate::deadline::Table;
+use crate::pipe::Pipes;
 use crate::pool::Pools;
-use crate::{bell, counters, deadline, pool, task};
+use crate::{bell, counters, deadline, pipe, pool, task};
 
 /// Everything that a core's own thread would keep.
 pub(super) struct Locals {
@@ -13,6 +14,7 @@ pub(super) struct Locals {
     tasks: task::Kept,
     deadlines: Table,
     pools: Pools,
+    pipes: Pipes,
     held: Cell<usize>,
     counters: Counters,
 }
@@ -24,6 +26,7 @@ impl Locals {
             tasks: task::Kept::default(),
             deadlines: Table::new(),
             pools: Pools::new(),
+            pipes: Pipes::new(),
             held: Cell::new(0),
             counters: Counters::new(),
         }
@@ -34,6 +37,7 @@ impl Locals {
         bell::swap(&mut self.bell);
         task::swap(&mut self.tasks);
         deadline::swap(&mut self.deadlines);
+        pipe::swap(&mut self.pipes);
         pool::swap(&mut self.pools, &self.held);
         counters::swap(&self.counters);
     }

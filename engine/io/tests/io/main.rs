@@ -6,6 +6,7 @@ mod deadlines;
 mod fairness;
 mod handing_over;
 mod mailboxes;
+mod piping;
 mod receiving;
 mod sending;
 mod support;

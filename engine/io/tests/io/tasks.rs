@@ -125,6 +125,7 @@ fn a_ring_length_that_is_no_power_of_two_is_rounded() {
         let options = RunOptions {
             driver: DriverChoice::Auto,
             ring_entries,
+            ..RunOptions::default()
         };
         run(&options, sleep(millis(1))).unwrap();
     }

@@ -1,16 +1,17 @@
 //! Relay: passes the response on, its head together with the first of its body.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::time::Duration;
 
 use ringfence_http::{Fault, Framing, Reason, Version};
-use ringfence_io::{Lease, Outgoing, Scratch, now, timeout_at};
+use ringfence_io::{Lease, Outgoing, Received, Scratch, now, timeout_at};
 
 use crate::body::{Body, Coding, Piece, frame};
 use crate::edits;
 use crate::exchange::{Call, Exchange, Next, Station};
 use crate::own::takes_away;
+use crate::passage;
 use crate::retry;
 use crate::upload::{Ended, Upload, alongside};
 
@@ -99,7 +100,7 @@ async fn pump(
         if done {
             return Ok(());
         }
-        if !fill(ex, call, body.expected().min(ex.conn.worker.piece())).await? {
+        if !advance(ex, call, body).await? {
             body.end().map_err(Cut::by_server)?;
             let last = frame(Scratch::take(), Lease::empty(), true, None, coding);
             return send(ex, call, last).await;
@@ -119,12 +120,40 @@ fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Cut> {
     body.decode(pending).map_err(Cut::by_server)
 }
 
+/// Gets more of the body, and has it sent where nobody need see it; false at the end of the server's
+/// connection.
+async fn advance(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Result<bool, Cut> {
+    match receive(ex, call, body).await? {
+        Received::Bytes(more) => {
+            call.pending = more;
+            Ok(!call.pending.is_empty())
+        }
+        Received::Piped(pipe) => {
+            body.pass(pipe.len());
+            let client = ex.conn.stream.clone();
+            deliver(ex, call, client.send_piped(pipe)).await?;
+            Ok(true)
+        }
+    }
+}
+
 async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(), Cut> {
     let client = ex.conn.stream.clone();
-    client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
+    deliver(ex, call, client.send(out)).await
+}
+
+/// Runs a send to the client for as long as the exchange and the client allow.
+async fn deliver(
+    ex: &mut Exchange<'_>,
+    call: &mut Call,
+    sending: impl Future<Output = io::Result<()>>,
+) -> Result<(), Cut> {
+    ex.conn
+        .stream
+        .set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
-    let send = pin!(client.send(out));
-    let sending = alongside(&mut call.upload, send);
+    let sending = pin!(sending);
+    let sending = alongside(&mut call.upload, sending);
     let sent = match ex.expires {
         None => sending.await,
         Some(end) => match timeout_at(end, sending).await {
@@ -142,9 +171,10 @@ async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(
     }
 }
 
-/// Receives more of the body; false at the end of the server's connection.
-async fn fill(ex: &mut Exchange<'_>, call: &mut Call, hint: usize) -> Result<bool, Cut> {
+/// Receives more of the body; empty bytes are the end of the server's connection.
+async fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &Body) -> Result<Received, Cut> {
     let server = call.link.stream.clone();
+    let worker = ex.conn.worker.clone();
     loop {
         // While it may wait for more of the request, it is for the client's pace to bound the wait.
         let waits = call.upload.as_ref().is_some_and(Upload::is_moving);
@@ -154,13 +184,9 @@ async fn fill(ex: &mut Exchange<'_>, call: &mut Call, hint: usize) -> Result<boo
         };
         let (until, late) = ex.deadline(now() + patience, Reason::BetweenBytesTimeout);
         server.set_recv_deadline(Some(until));
-        let received = pin!(server.recv_sized(hint));
-        return match alongside(&mut call.upload, received).await {
-            Ok(Ok(more)) => {
-                let some = !more.is_empty();
-                call.pending = more;
-                Ok(some)
-            }
+        let receiving = pin!(passage::receive(&server, body, &worker));
+        return match alongside(&mut call.upload, receiving).await {
+            Ok(Ok(received)) => Ok(received),
             Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => match late {
                 Reason::BetweenBytesTimeout if waits => continue,
                 Reason::BetweenBytesTimeout => Err(Cut::Server(late)),

@@ -49,6 +49,11 @@ impl Reach {
         }
     }
 
+    /// Adds the bytes that one worker has passed on unseen.
+    pub(crate) fn piped(&mut self, bytes: u64) {
+        *self.0.entry("bytes passed on unseen").or_default() += bytes;
+    }
+
     /// Adds that of another run.
     pub(crate) fn add(&mut self, other: &Self) {
         for (what, often) in &other.0 {

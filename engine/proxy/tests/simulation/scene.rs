@@ -427,10 +427,11 @@ impl Scene {
                 stats.tasks,
                 stats.streams,
                 stats.leases,
+                stats.pipes,
                 stats.panics,
                 left.held_bytes,
             );
-            if all != (0, 0, 0, 0, 0) {
+            if all != (0, 0, 0, 0, 0, 0) {
                 return Err(format!("core {at} left {left:?}"));
             }
         }
@@ -465,6 +466,10 @@ impl Scene {
         let mut reach = Reach::default();
         for stats in &self.counts {
             reach.count(stats);
+        }
+        for core in &self.workers {
+            let left = self.world.left(*core);
+            reach.piped(left.map_or(0, |left| left.stats.bytes_piped));
         }
         let Self {
             world,

@@ -138,9 +138,14 @@ impl Net {
         Ok((self.doors.len() - 1, address))
     }
 
+    /// Whether no descriptor is left just now.
+    pub(super) fn is_short(&mut self) -> bool {
+        self.dice.chance(self.weather.no_descriptors)
+    }
+
     /// Takes a connection that waits.
     pub(super) fn accept(&mut self, door: usize) -> Result<usize, Errno> {
-        if self.dice.chance(self.weather.no_descriptors) {
+        if self.is_short() {
             return Err(Errno::MFILE);
         }
         let id = self.doors[door].waiting.pop_front().ok_or(Errno::AGAIN)?;

@@ -116,7 +116,7 @@ impl Source {
         if let Some(left) = self.left.take() {
             return Poll::Ready(Ok(Incoming::Bytes(left)));
         }
-        if !self.ahead {
+        if !self.ahead || wish.is_bulk() && self.found_bulk() {
             return match wish.eager {
                 true => Poll::Ready(Ok(Incoming::Read)),
                 false => self.poll_readable(cx).map_ok(|()| Incoming::Read),
@@ -133,6 +133,11 @@ impl Source {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether so much comes that a receive is to read for itself.
+    fn found_bulk(&self) -> bool {
+        self.on_end(|conn, _, _, _| conn.dice.chance(500)) == Ok(true)
     }
 
     fn receive(&self) -> Result<Lease, Errno> {
