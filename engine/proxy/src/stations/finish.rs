@@ -13,7 +13,7 @@ pub(crate) fn close(mut ex: Exchange<'_>, next: Next) -> Next {
     }
     journal::count(&ex, elapsed);
     journal::write(&ex, elapsed);
-    let heads = std::mem::take(&mut ex.heads);
-    ex.conn.worker.give_heads(heads);
+    let Exchange { conn, heads, .. } = ex;
+    conn.worker.give_heads(heads);
     next
 }
