@@ -30,6 +30,7 @@ const QUIET: f64 = 0.5;
 #[derive(Debug)]
 pub struct Ground<'a> {
     run: &'a Run,
+    allowed: &'a Cpus,
     machine: Machine,
     setting: Setting,
     peers: Vec<(Peer, Installed)>,
@@ -40,20 +41,19 @@ pub struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// Finds the peers, hands out the CPUs, and moves this process to those of the load.
+    /// Finds the peers and hands out the CPUs.
     ///
     /// `allowed` are the CPUs that this process could use at its start.
     ///
     /// # Errors
     /// That none of the peers is there, or what the system says.
-    pub fn new(run: &'a Run, allowed: &Cpus) -> io::Result<Self> {
+    pub fn new(run: &'a Run, allowed: &'a Cpus) -> io::Result<Self> {
         let dir = readable_dir(
             tempfile::Builder::new().prefix("ringfence-bench-"),
             &std::env::temp_dir(),
         )?;
         let machine = Machine::with_cpus(allowed);
         let (proxy_cpus, load_cpus) = hand_out_cpus(run, allowed);
-        load_cpus.pin_this_thread()?;
         let (peers, missing) = find_peers(run);
         if peers.is_empty() {
             return Err(io::Error::other(missing.join("; ")));
@@ -70,12 +70,19 @@ impl<'a> Ground<'a> {
         };
         Ok(Self {
             run,
+            allowed,
             machine,
             setting,
             peers,
             missing,
             _dir: dir,
         })
+    }
+
+    /// The CPUs that proxy, origin and load share out among themselves.
+    #[must_use]
+    pub fn allowed(&self) -> &'a Cpus {
+        self.allowed
     }
 
     /// Says what is compared where, and begins the report.
@@ -117,8 +124,9 @@ impl<'a> Ground<'a> {
         )
     }
 
-    /// Runs one scenario in front of one origin, at `rate` where it has a fixed one (`None` = half of the slowest
-    /// product's limit), and does `after` with the contests before the origin is stopped.
+    /// Moves this process to the CPUs of the load and runs one scenario in front of one origin, at `rate` where it has
+    /// a fixed one (`None` = half of the slowest product's limit); does `after` with the contests before the origin is
+    /// stopped.
     ///
     /// # Errors
     /// That the origin does not answer, or that no rate can be found.
@@ -129,6 +137,7 @@ impl<'a> Ground<'a> {
         rate: Option<f64>,
         after: impl FnOnce(&[Contest<'_>]),
     ) -> io::Result<Comparison> {
+        self.setting.load_cpus.pin_this_thread()?;
         let servers = addresses(scenario.servers, port::free()?);
         let (_origin, _dir) = self.start_origin(scenario, origin, &servers)?;
         let rate = match scenario.pace {
@@ -137,11 +146,7 @@ impl<'a> Ground<'a> {
                 Some(rate.map_or_else(|| self.half_of_slowest(scenario, &servers), Ok)?)
             }
         };
-        let contests: Vec<Contest<'_>> = self
-            .peers
-            .iter()
-            .map(|peer| self.contest(peer, scenario, &servers, rate))
-            .collect();
+        let contests = self.contests(scenario, &servers, rate);
         let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); contests.len()];
         for number in 0..self.run.rounds as usize {
             // Another one begins each round, so that none is always the first or the last.
@@ -188,6 +193,23 @@ impl<'a> Ground<'a> {
         let group = Group::start(origin::prepare(origin, &place)?)?;
         wait_until_it_answers(&group, servers[0], &requests(scenario)[0])?;
         Ok((group, dir))
+    }
+
+    /// The rounds to be of the peers that can take part; of the others, why they cannot is said.
+    fn contests<'c>(
+        &'c self,
+        scenario: &'c Scenario,
+        servers: &'c [SocketAddr],
+        rate: Option<f64>,
+    ) -> Vec<Contest<'c>> {
+        let mut contests = Vec::new();
+        for peer in &self.peers {
+            match peer.0.cannot(scenario) {
+                Some(why) => println!("{} takes no part in {}: {why}.", peer.0, scenario.name),
+                None => contests.push(self.contest(peer, scenario, servers, rate)),
+            }
+        }
+        contests
     }
 
     /// One peer's rounds to be.

@@ -21,7 +21,7 @@ pub struct Run {
     /// How many seconds each round runs before that.
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub warmup: f64,
-    /// The proxies, separated by commas: nginx, haproxy, ringfence, floor, memory.
+    /// The proxies, separated by commas: nginx, haproxy, pingora, sozu, ringfence, floor, memory.
     #[arg(long, value_delimiter = ',', default_values_t = Peer::USUAL)]
     pub peers: Vec<Peer>,
     /// How many cores each proxy uses.

@@ -30,6 +30,8 @@ pub struct Scenario {
     pub log: bool,
     /// When requests are sent.
     pub pace: Pace,
+    /// How many times the cores of a usual run the proxy has.
+    pub cores: usize,
 }
 
 /// What one exchange is.
@@ -62,10 +64,11 @@ const SMALL: Scenario = Scenario {
     servers: FEW_SERVERS,
     log: false,
     pace: Pace::Full,
+    cores: 1,
 };
 
 /// All scenarios, in the order in which they are run.
-pub const ALL: [Scenario; 12] = [
+pub const ALL: [Scenario; 13] = [
     SMALL,
     Scenario {
         name: "one",
@@ -133,6 +136,12 @@ pub const ALL: [Scenario; 12] = [
         name: "constant",
         about: "128 B at a fixed rate, half of the slowest peer's limit",
         pace: Pace::HalfOfSlowest,
+        ..SMALL
+    },
+    Scenario {
+        name: "cores",
+        about: "`small` on twice the cores",
+        cores: 2,
         ..SMALL
     },
 ];

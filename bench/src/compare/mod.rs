@@ -10,7 +10,8 @@ use crate::options::Compare;
 use crate::origin::Kind;
 use crate::peer::installed::find_program;
 use crate::report::json::Report;
-use crate::report::{results, table};
+use crate::report::summary::Comparison;
+use crate::report::{results, table, targets};
 use crate::round::contest::Contest;
 use crate::scenario::{self, Scenario};
 use crate::wrk;
@@ -40,7 +41,7 @@ pub fn run(options: &Compare) -> io::Result<bool> {
     };
     for scenario in scenarios {
         for origin in &origins {
-            match ground.compare(scenario, *origin, options.rate, after) {
+            match compare(&ground, options, scenario, *origin, after) {
                 Ok(comparison) => {
                     println!("{}", table::render(&comparison));
                     report.add(comparison);
@@ -57,10 +58,29 @@ pub fn run(options: &Compare) -> io::Result<bool> {
             write(options, &report)?;
         }
     }
+    println!("{}", targets::render(&report.targets));
     if !report.is_clean() {
         println!("Some rounds are void; the figures leave them out.");
     }
     Ok(all_ran && report.is_clean())
+}
+
+/// Compares in one scenario, on ground of its own where that is to have more cores.
+fn compare(
+    ground: &Ground<'_>,
+    options: &Compare,
+    scenario: &Scenario,
+    origin: Kind,
+    after: impl FnOnce(&[Contest<'_>]),
+) -> io::Result<Comparison> {
+    if scenario.cores == 1 {
+        return ground.compare(scenario, origin, options.rate, after);
+    }
+    let mut run = options.run.clone();
+    run.workers *= scenario.cores;
+    run.load_threads.get_or_insert(options.run.workers);
+    let wide = Ground::new(&run, ground.allowed())?;
+    wide.compare(scenario, origin, options.rate, after)
 }
 
 /// The origins that were asked for and are there.

@@ -35,6 +35,21 @@ pub fn find(name: &str, flag: &str, package: &str) -> Result<Installed, String> 
     Ok(Installed { program, version })
 }
 
+/// A program that `scripts/bench --build-peers` builds: beside the directory of this one, under `peers`.
+///
+/// # Errors
+/// That it was not built, and the command that does it.
+pub fn find_built(program: &str, name: &str) -> Result<Installed, String> {
+    let exe = env::current_exe().map_err(|error| error.to_string())?;
+    let target = exe.parent().and_then(Path::parent);
+    let built = target.map(|target| target.join("peers/bin").join(program));
+    let program = built.filter(|path| path.is_file()).ok_or_else(|| {
+        format!("{name} is not built; `./scripts/bench --build-peers` does it, in some minutes")
+    })?;
+    let version = version(&program, "--version");
+    Ok(Installed { program, version })
+}
+
 /// The first line that a program prints when asked for its version, whichever way it prints it.
 #[must_use]
 pub fn version(program: &Path, flag: &str) -> String {
@@ -58,5 +73,11 @@ mod tests {
     fn a_missing_peer_names_its_package() {
         let missing = find("no-such-program", "-v", "no-such-package").unwrap_err();
         assert!(missing.contains("no-such-package"));
+    }
+
+    #[test]
+    fn a_peer_that_is_not_built_names_the_command() {
+        let missing = find_built("no-such-program", "squid").unwrap_err();
+        assert!(missing.contains("--build-peers"));
     }
 }

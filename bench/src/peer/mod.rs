@@ -4,8 +4,10 @@ pub mod floor;
 pub mod haproxy;
 pub mod installed;
 pub mod nginx;
+pub mod pingora;
 pub mod ringfence;
 pub mod site;
+pub mod sozu;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -19,6 +21,7 @@ use serde::Serialize;
 use crate::peer::installed::Installed;
 use crate::peer::site::{ConfigFile, Site};
 use crate::process::Program;
+use crate::scenario::Scenario;
 
 /// A proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -28,6 +31,10 @@ pub enum Peer {
     Nginx,
     /// HAProxy.
     Haproxy,
+    /// Pingora, in a small program of ours.
+    Pingora,
+    /// Sōzu.
+    Sozu,
     /// Ringfence.
     Ringfence,
     /// The relay that does the least a proxy can.
@@ -38,15 +45,24 @@ pub enum Peer {
 
 impl Peer {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Nginx,
         Self::Haproxy,
+        Self::Pingora,
+        Self::Sozu,
         Self::Ringfence,
         Self::Floor,
         Self::Memory,
     ];
     /// Those that a comparison has unless it is told otherwise.
-    pub const USUAL: [Self; 4] = [Self::Nginx, Self::Haproxy, Self::Ringfence, Self::Floor];
+    pub const USUAL: [Self; 6] = [
+        Self::Nginx,
+        Self::Haproxy,
+        Self::Pingora,
+        Self::Sozu,
+        Self::Ringfence,
+        Self::Floor,
+    ];
 
     /// Its name on the command line and in results.
     #[must_use]
@@ -54,6 +70,8 @@ impl Peer {
         match self {
             Self::Nginx => "nginx",
             Self::Haproxy => "haproxy",
+            Self::Pingora => "pingora",
+            Self::Sozu => "sozu",
             Self::Ringfence => "ringfence",
             Self::Floor => "floor",
             Self::Memory => "memory",
@@ -63,7 +81,7 @@ impl Peer {
     /// Whether it serves real traffic somewhere, so that a fixed rate has to be within its limits.
     #[must_use]
     pub const fn is_product(self) -> bool {
-        matches!(self, Self::Nginx | Self::Haproxy | Self::Ringfence)
+        !matches!(self, Self::Floor | Self::Memory)
     }
 
     /// Finds it. `ringfence` is where that binary was said to be.
@@ -74,6 +92,8 @@ impl Peer {
         match self {
             Self::Nginx => installed::find("nginx", "-v", "nginx-light"),
             Self::Haproxy => installed::find("haproxy", "-v", "haproxy"),
+            Self::Pingora => installed::find_built(pingora::PROGRAM, "pingora"),
+            Self::Sozu => installed::find_built(sozu::PROGRAM, "sozu"),
             Self::Ringfence => ringfence::find(ringfence),
             Self::Floor | Self::Memory => floor::find(),
         }
@@ -85,6 +105,8 @@ impl Peer {
         match self {
             Self::Nginx => vec![nginx::config(site)],
             Self::Haproxy => haproxy::configs(site),
+            Self::Pingora => vec![pingora::config(site)],
+            Self::Sozu => vec![sozu::config(site)],
             Self::Ringfence => vec![ringfence::config(site)],
             Self::Floor | Self::Memory => Vec::new(),
         }
@@ -96,9 +118,20 @@ impl Peer {
         match self {
             Self::Nginx => nginx::arguments(site),
             Self::Haproxy => haproxy::arguments(site),
+            Self::Pingora => pingora::arguments(site),
+            Self::Sozu => sozu::arguments(site),
             Self::Ringfence => ringfence::arguments(site),
             Self::Floor => floor::relay_arguments(site),
             Self::Memory => floor::memory_arguments(site),
+        }
+    }
+
+    /// Why it takes no part in a scenario; `None` = it does.
+    #[must_use]
+    pub fn cannot(self, scenario: &Scenario) -> Option<&'static str> {
+        match self {
+            Self::Pingora => pingora::cannot(scenario),
+            _ => None,
         }
     }
 
@@ -186,7 +219,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_server_is_named_in_every_file() {
-        for peer in [Peer::Nginx, Peer::Haproxy, Peer::Ringfence] {
+        for peer in Peer::ALL.into_iter().filter(|peer| peer.is_product()) {
             let text = &files(peer, "servers")[0].text;
             for server in addresses(1_000, 9_000) {
                 assert!(text.contains(&server.to_string()), "{peer}: {server}");

@@ -4,15 +4,17 @@ use std::fmt::Write;
 
 use crate::peer::Peer;
 use crate::report::summary::Row;
+use crate::report::table::thousands;
 
 /// The size of a panel, and of the margins around its plot, in pixels.
 const PANEL: (f64, f64) = (420.0, 260.0);
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 34.0;
-const BOTTOM: f64 = 34.0;
-/// The height of the line that names the proxies.
-const LEGEND: f64 = 34.0;
+const BOTTOM: f64 = 48.0;
+/// The height of a line that names proxies, of the space around those lines, and the width of a name with its stroke.
+const KEY: (f64, f64) = (110.0, 20.0);
+const KEY_SPACE: f64 = 14.0;
 /// Panels side by side.
 const COLUMNS: usize = 2;
 /// About how many lines a panel's grid has.
@@ -41,15 +43,19 @@ pub struct Point {
 pub fn draw(panels: &[Curves]) -> String {
     let columns = panels.len().clamp(1, COLUMNS);
     let rows = panels.len().div_ceil(COLUMNS);
-    let (width, height) = (PANEL.0 * columns as f64, PANEL.1 * rows as f64 + LEGEND);
+    let width = PANEL.0 * columns as f64;
+    let peers = peers(panels);
+    let keys_a_line = ((width - LEFT) / KEY.0) as usize;
+    let legend_height = peers.len().div_ceil(keys_a_line) as f64 * KEY.1 + KEY_SPACE;
+    let height = PANEL.1 * rows as f64 + legend_height;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" \
          font-size=\"12\" fill=\"#333\">\n<rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n"
     );
-    svg += &legend(&peers(panels));
+    svg += &legend(&peers, keys_a_line);
     for (number, panel) in panels.iter().enumerate() {
         let x = PANEL.0 * (number % COLUMNS) as f64;
-        let y = PANEL.1 * (number / COLUMNS) as f64 + LEGEND;
+        let y = PANEL.1 * (number / COLUMNS) as f64 + legend_height;
         let _ = writeln!(
             svg,
             "<g transform=\"translate({x} {y})\">\n{}</g>",
@@ -71,17 +77,19 @@ fn peers(panels: &[Curves]) -> Vec<Peer> {
     Peer::ALL.into_iter().filter(appears).collect()
 }
 
-/// The line that names the proxies.
-fn legend(peers: &[Peer]) -> String {
+/// The lines that name the proxies.
+fn legend(peers: &[Peer], keys_a_line: usize) -> String {
     let mut svg = String::new();
     for (number, peer) in peers.iter().enumerate() {
-        let x = LEFT + 110.0 * number as f64;
+        let x = LEFT + KEY.0 * (number % keys_a_line) as f64;
+        let y = KEY.1 * (1 + number / keys_a_line) as f64;
         let colour = colour(*peer);
         let _ = writeln!(
             svg,
-            "<path d=\"M{x} 20h20\" stroke=\"{colour}\" stroke-width=\"3\"/>"
+            "<path d=\"M{x} {y}h20\" stroke=\"{colour}\" stroke-width=\"3\"/>"
         );
-        let _ = writeln!(svg, "<text x=\"{}\" y=\"24\">{peer}</text>", x + 26.0);
+        let (x, y) = (x + 26.0, y + 4.0);
+        let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\">{peer}</text>");
     }
     svg
 }
@@ -100,7 +108,13 @@ fn draw_panel(panel: &Curves) -> String {
     let gap = (PANEL.0 - LEFT - RIGHT) / panel.points.len().max(1) as f64;
     let x = |place: usize| LEFT + gap * (place as f64 + 0.5);
     let mut svg = format!(
-        "<text x=\"{LEFT}\" y=\"20\">CPU µs a request by {}</text>\n",
+        "<text x=\"{LEFT}\" y=\"20\" font-weight=\"bold\">CPU µs a request by {}</text>\n",
+        panel.axis
+    );
+    svg += &format!(
+        "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
+        (LEFT + PANEL.0 - RIGHT) / 2.0,
+        PANEL.1 - BOTTOM + 36.0,
         panel.axis
     );
     let lines = (top / step).round() as usize;
@@ -119,7 +133,7 @@ fn draw_panel(panel: &Curves) -> String {
         let _ = writeln!(
             svg,
             "<text x=\"{at:.1}\" y=\"{below}\" text-anchor=\"middle\">{}</text>",
-            point.value
+            thousands(point.value as f64)
         );
     }
     for peer in peers(std::slice::from_ref(panel)) {
@@ -166,9 +180,11 @@ const fn colour(peer: Peer) -> &'static str {
     match peer {
         Peer::Nginx => "#009e73",
         Peer::Haproxy => "#0072b2",
+        Peer::Pingora => "#cc79a7",
+        Peer::Sozu => "#e69f00",
         Peer::Ringfence => "#d55e00",
         Peer::Floor => "#999999",
-        Peer::Memory => "#cc79a7",
+        Peer::Memory => "#56b4e9",
     }
 }
 
@@ -208,6 +224,16 @@ mod tests {
         assert_eq!(svg.matches("by connections</text>").count(), 3);
         assert!(svg.contains("viewBox=\"0 0 840 554\""));
         assert_eq!(svg.matches("<g ").count(), svg.matches("</g>").count());
+    }
+
+    #[test]
+    fn names_that_do_not_fit_go_on_below() {
+        let svg = legend(&Peer::ALL, 3);
+        let heights: Vec<&str> = svg.lines().filter(|line| line.contains("<path")).collect();
+        assert!(
+            heights[2].contains(" 20h20") && heights[3].contains("M56 40h20"),
+            "{svg}"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::machine::Machine;
 use crate::report::summary::{Comparison, Row};
+use crate::report::targets::{self, Finding};
 
 /// The whole report.
 #[derive(Debug, Serialize)]
@@ -25,6 +26,8 @@ pub struct Report {
     pub cpus: Placement,
     /// What was found.
     pub comparisons: Vec<Detailed>,
+    /// What that is to what Ringfence is held to.
+    pub targets: Vec<Finding>,
 }
 
 /// Who ran where.
@@ -60,6 +63,7 @@ impl Report {
             versions,
             cpus,
             comparisons: Vec::new(),
+            targets: targets::judge(&[]),
         }
     }
 
@@ -70,6 +74,12 @@ impl Report {
             comparison,
             summary,
         });
+        let all: Vec<&Comparison> = self
+            .comparisons
+            .iter()
+            .map(|detailed| &detailed.comparison)
+            .collect();
+        self.targets = targets::judge(&all);
     }
 
     /// Whether every round counts.

@@ -5,3 +5,4 @@ pub mod json;
 pub mod results;
 pub mod summary;
 pub mod table;
+pub mod targets;

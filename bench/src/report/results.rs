@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use crate::report::json::Report;
-use crate::report::table;
+use crate::report::{table, targets};
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -42,7 +42,7 @@ fn markdown(report: &Report) -> String {
     for detailed in &report.comparisons {
         text += &format!("\n{}", table::render(&detailed.comparison));
     }
-    text
+    text + "\n" + &targets::render(&report.targets)
 }
 
 /// The day of a time in seconds since 1970, as in ISO 8601 (Howard Hinnant's `civil_from_days`).

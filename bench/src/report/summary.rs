@@ -89,6 +89,12 @@ impl Comparison {
         self.entries.iter().flat_map(of).collect()
     }
 
+    /// What one proxy did; nothing where it took no part.
+    #[must_use]
+    pub fn entry(&self, peer: Peer) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.peer == peer)
+    }
+
     /// One row.
     fn row(&self, entry: &Entry) -> Row {
         let spread =
@@ -97,7 +103,7 @@ impl Comparison {
             Spread::of(entry.counted().flatten().filter_map(figure))
         };
         let ratio = |peer| {
-            let base = self.entries.iter().find(|other| other.peer == peer)?;
+            let base = self.entry(peer)?;
             Spread::of_ratios(&entry.each(Figures::cpu_us), &base.each(Figures::cpu_us))
         };
         Row {
@@ -117,8 +123,8 @@ impl Comparison {
             p99_us: spread(|figures| figures.p99_us),
             p999_us: spread(|figures| figures.p999_us),
             peak_memory: spread(|figures| figures.peak_memory as f64),
-            idle_bytes: idle(|figures| Some(figures.idle?.bytes_each)),
-            beside_idle: idle(|figures| Some(figures.cpu_us() / figures.idle?.alone_us)),
+            idle_bytes: idle(Figures::idle_bytes),
+            beside_idle: idle(Figures::beside_idle),
             to_nginx: ratio(Peer::Nginx),
             to_floor: ratio(Peer::Floor),
         }
@@ -133,8 +139,8 @@ impl Entry {
             .map(|round| round.figures.as_ref().filter(|_| round.void.is_none()))
     }
 
-    /// One figure of each round.
-    fn each(&self, figure: impl Fn(&Figures) -> f64) -> Vec<Option<f64>> {
+    /// One figure of each round; `None` for one that does not count.
+    pub fn each(&self, figure: impl Fn(&Figures) -> f64) -> Vec<Option<f64>> {
         self.counted().map(|figures| figures.map(&figure)).collect()
     }
 }

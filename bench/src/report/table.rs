@@ -87,7 +87,7 @@ fn cells(row: &Row, beside_idle: bool) -> Vec<String> {
 }
 
 /// A ratio with its spread.
-fn ratio(spread: Option<Spread>) -> String {
+pub(super) fn ratio(spread: Option<Spread>) -> String {
     spread.map_or(NOTHING.to_owned(), |spread| {
         spread_of(spread, |value| format!("{value:.2}"))
     })
@@ -109,7 +109,7 @@ fn tenths(value: f64) -> String {
 }
 
 /// A whole number with commas.
-fn thousands(value: f64) -> String {
+pub(super) fn thousands(value: f64) -> String {
     let digits = format!("{value:.0}");
     let comma = |place: usize| place > 0 && (digits.len() - place).is_multiple_of(3);
     let with_commas = digits
@@ -122,7 +122,7 @@ fn thousands(value: f64) -> String {
 }
 
 /// Lines as a Markdown table: the first column to the left, all others to the right.
-fn align(lines: &[Vec<String>]) -> String {
+pub(super) fn align(lines: &[Vec<String>]) -> String {
     let columns = lines.first().map_or(0, Vec::len);
     let width = |column: usize| {
         lines

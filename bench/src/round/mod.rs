@@ -58,6 +58,18 @@ impl Figures {
         self.user_us + self.system_us
     }
 
+    /// Resident memory for each idle connection, in bytes, where there were some.
+    #[must_use]
+    pub fn idle_bytes(&self) -> Option<f64> {
+        self.idle.map(|idle| idle.bytes_each)
+    }
+
+    /// CPU time for each request beside idle connections, over that without them.
+    #[must_use]
+    pub fn beside_idle(&self) -> Option<f64> {
+        self.idle.map(|idle| self.cpu_us() / idle.alone_us)
+    }
+
     /// Requests a second.
     #[must_use]
     pub fn rate(&self) -> f64 {

@@ -34,6 +34,9 @@ pub struct Simulation {
     _here: PhantomData<*const ()>,
 }
 
+/// Takes a turn of a watched core: it does what it is given, once.
+pub type Turn = fn(&mut dyn FnMut());
+
 /// Names a core of a simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CoreId(usize);
@@ -49,6 +52,7 @@ pub struct Left {
 
 struct Core {
     locals: Locals,
+    turn: Turn,
     done: Rc<RefCell<bool>>,
     left: Option<Left>,
 }
@@ -72,10 +76,31 @@ impl Simulation {
     /// Adds a core, which runs `main` to its end. Half of them receive ahead, as the native
     /// driver does; the others are told of readiness.
     pub fn start(&mut self, main: impl Future<Output = ()> + 'static) -> CoreId {
-        let core = world::begin_core(self.dice.chance(500));
+        let ahead = self.dice.chance(500);
+        self.start_core(main, ahead, |turn| turn())
+    }
+
+    /// As [`Simulation::start`], for whoever measures a core: it receives ahead, and takes each of
+    /// its turns through `turn`.
+    pub fn start_watched(
+        &mut self,
+        main: impl Future<Output = ()> + 'static,
+        turn: Turn,
+    ) -> CoreId {
+        self.start_core(main, true, turn)
+    }
+
+    fn start_core(
+        &mut self,
+        main: impl Future<Output = ()> + 'static,
+        ahead: bool,
+        turn: Turn,
+    ) -> CoreId {
+        let core = world::begin_core(ahead);
         let done = Rc::new(RefCell::new(false));
         self.cores.push(Core {
             locals: Locals::new(),
+            turn,
             done: done.clone(),
             left: None,
         });
@@ -156,14 +181,15 @@ impl Simulation {
         let takes = 1 + dice.below(TASK_TAKES);
         let out_of_turn = dice.chance(disorder);
         let place = dice.bits();
+        let choose = |many| match out_of_turn {
+            true => (place % many as u64) as usize,
+            false => 0,
+        };
+        let turn = self.cores[core].turn;
         let ran = self.on(core, || {
-            world::run_one(core, |many| {
-                if out_of_turn {
-                    (place % many as u64) as usize
-                } else {
-                    0
-                }
-            })
+            let mut ran = None;
+            turn(&mut || ran = world::run_one(core, choose));
+            ran
         });
         world::with(|world| {
             world.note(3, (core as u64) << 32 | ran.unwrap_or(0) as u64);

@@ -48,6 +48,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("ringfence-floor", &[]),
+    (
+        "ringfence-gate",
+        &["config", "balance", "telemetry", "io", "proxy"],
+    ),
     ("ringfence-tests", &[]),
 ];
 

@@ -72,8 +72,10 @@ impl Buffers {
         if many == 0 {
             return;
         }
-        for number in self.vacant.split_off(self.vacant.len() - many) {
-            self.provide(number, pool::withhold());
+        for _ in 0..many {
+            if let Some(number) = self.vacant.pop() {
+                self.provide(number, pool::withhold());
+            }
         }
         // SAFETY: the base is that of the ring, whose tail only we write and the kernel reads.
         let tail = unsafe { &*BufRingEntry::tail(self.places.as_ptr()).cast::<AtomicU16>() };

@@ -1,0 +1,16 @@
+//! What one request costs the proxy itself, in figures that do not depend on the machine's mood: instructions (the
+//! program of this crate, under callgrind) and allocations (its test).
+//!
+//! | module | holds |
+//! |---|---|
+//! | `messages` | the request and the answer that are exchanged again and again |
+//! | `worker` | the real request path, ready to run |
+//! | `dialogue` | a fixed number of exchanges on the simulated network |
+//! | `callgrind` | running that under valgrind, and reading what it counted |
+//! | `figure` | the committed figure, and the verdict |
+
+pub mod callgrind;
+pub mod dialogue;
+pub mod figure;
+pub mod messages;
+pub mod worker;

@@ -1,0 +1,67 @@
+//! The real request path, ready to run: a worker as the product starts it, with the product's defaults.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
+use ringfence_config::{Overrides, Plan};
+use ringfence_io::{ListenSocket, mailbox};
+use ringfence_proxy::{Adoption, House, WorkerSeed};
+use ringfence_telemetry::{LogQueue, Registry};
+
+/// Idle connections to servers that are kept: more than there ever are.
+const MOST_IDLE: usize = 1024;
+
+/// Records of the access log that wait; there are none, as it is off by default.
+const LOG_QUEUE: usize = 64;
+
+/// The only worker in front of `servers`, listening at `address`, and what it shares with the control side.
+///
+/// # Errors
+/// What binding says.
+///
+/// # Panics
+/// Where the plan has a mistake.
+pub fn seed(
+    address: SocketAddr,
+    servers: &[SocketAddr],
+) -> io::Result<(WorkerSeed, SocketAddr, Arc<House>)> {
+    let plan = Arc::new(plan(address, servers));
+    let socket = ListenSocket::bind(address, 64, true)?;
+    let bound = socket.local_addr();
+    let (post, orders) = mailbox();
+    let registry = Arc::new(Registry::new());
+    let log = Arc::new(LogQueue::new(LOG_QUEUE, registry.worker(0)));
+    let house = Arc::new(House {
+        registry,
+        posts: vec![post],
+        logs: vec![log],
+        most_clients: u32::MAX,
+        most_idle: MOST_IDLE,
+        most_spilled: MOST_IDLE,
+        clients: Limit::new(),
+    });
+    let secret = StickySecret([7; 16]);
+    let roster = Roster::build(&plan.upstreams, &Resolved::default(), secret, None);
+    let seed = WorkerSeed {
+        index: 0,
+        listeners: vec![socket],
+        adoption: Adoption::new(plan, Arc::new(roster), MOST_IDLE, None),
+        orders,
+        house: house.clone(),
+    };
+    Ok((seed, bound, house))
+}
+
+/// One route to some servers; all else is as it is without a word.
+fn plan(address: SocketAddr, servers: &[SocketAddr]) -> Plan {
+    let servers: Vec<String> = servers.iter().map(|at| format!("\"{at}\"")).collect();
+    let servers = servers.join(", ");
+    let text = format!(
+        "[[listener]]\naddress = \"{address}\"\n[[route]]\nupstream = \"app\"\n\
+         [upstream.app]\nservers = [{servers}]\n"
+    );
+    Plan::load(&text, "gate.toml", &|_| None, &Overrides::default())
+        .unwrap_or_else(|error| panic!("{error}"))
+}
