@@ -154,7 +154,7 @@ async fn pass_all(from: &Stream, to: &Stream, dice: &mut Dice) {
     loop {
         let most = 1 + dice.below(100_000) as usize;
         match from.recv_piped(most).await.unwrap() {
-            Received::Bytes(lease) if lease.is_empty() => return,
+            Received::Bytes(lease) if lease.is_empty() => return to.flushed().await.unwrap(),
             Received::Bytes(lease) => {
                 let out = Outgoing::body(Payload::Lease(lease));
                 to.send(out).await.unwrap();
