@@ -13,12 +13,13 @@
 //! | `body` | [`BodyDecoder`]: lengths, chunks and trailers |
 //! | [`path`] | paths in one normal form |
 //! | [`forwarded`] | `Forwarded`, `X-Forwarded-*` and the real client's address |
-//! | `write` | [`HeadWriter`] and chunk frames |
+//! | `write`, `copy` | [`HeadWriter`], [`FieldCopier`] and chunk frames |
 //! | `authority`, `syntax` | `host[:port]` and the byte classes of the grammar |
 //! | [`date`], [`status`] | HTTP dates and reason phrases |
 
 mod authority;
 mod body;
+mod copy;
 pub mod date;
 mod fault;
 mod field;
@@ -32,6 +33,7 @@ mod syntax;
 mod write;
 
 pub use body::{BodyDecoder, Decoded, Trailers};
+pub use copy::FieldCopier;
 pub use fault::{Blame, Fault, Reason};
 pub use field::{Field, Fields, Span};
 pub use head::{RequestHead, ResponseHead};

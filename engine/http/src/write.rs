@@ -67,6 +67,12 @@ impl<'a> HeadWriter<'a> {
         self.0.extend_from_slice(b"\r\n");
     }
 
+    /// Whole field lines, each with its CRLF, as they are.
+    #[inline]
+    pub(crate) fn lines(&mut self, lines: &[u8]) {
+        self.0.extend_from_slice(lines);
+    }
+
     /// Starts a composed field: `name: `. Add [`HeadWriter::value_part`]s, then
     /// [`HeadWriter::end_field`].
     #[inline]

@@ -1,7 +1,7 @@
 //! The heads that we send on: what is copied, what is dropped, what is added.
 
 use ringfence_config::{SameSite, Sticky};
-use ringfence_http::{Framing, HeadWriter, Name, Version};
+use ringfence_http::{FieldCopier, Framing, HeadWriter, Name, Version};
 use ringfence_io::Lease;
 
 use crate::body::Coding;
@@ -22,16 +22,17 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
         b"Host",
         host.map_or(head.authority.of(bytes), str::as_bytes),
     );
+    let mut copier = FieldCopier::new(&mut writer, bytes);
     for field in &*head.fields {
-        let name = field.name.of(bytes);
         let dropped = is_ours(ex, field.id)
             || field.id.is_hop_by_hop()
             || head.fields.is_connection_named(bytes, field)
-            || takes_away(edits, name);
+            || takes_away(edits, field.name.of(bytes));
         if !dropped {
-            writer.field(name, field.value.of(bytes));
+            copier.copy(field);
         }
     }
+    copier.finish();
     let mut own = Own {
         writer: &mut writer,
         edits: Some(edits),
@@ -56,8 +57,8 @@ pub(crate) fn write_response(
     let mut writer = HeadWriter::new(out);
     writer.status_line(head.status);
     let mut dated = false;
+    let mut copier = FieldCopier::new(&mut writer, bytes);
     for field in &*head.fields {
-        let name = field.name.of(bytes);
         dated |= field.id == Name::Date;
         // A 204 has no length (RFC 9110 section 8.6); HEAD and 304 keep that of the body they stand for.
         let framing = field.id == Name::ContentLength
@@ -72,11 +73,12 @@ pub(crate) fn write_response(
             || exposed
             || field.id.is_hop_by_hop()
             || head.fields.is_connection_named(bytes, field)
-            || takes_away(edits, name);
+            || takes_away(edits, field.name.of(bytes));
         if !dropped {
-            writer.field(name, field.value.of(bytes));
+            copier.copy(field);
         }
     }
+    copier.finish();
     let mut own = Own {
         writer: &mut writer,
         edits: Some(edits),
@@ -136,15 +138,16 @@ pub(crate) fn write_persistence(ex: &Exchange<'_>, writer: &mut HeadWriter<'_>, 
 /// Writes an interim response's fields: those that are meant for the client and stay as they are.
 pub(crate) fn write_interim(ex: &Exchange<'_>, bytes: &Lease, writer: &mut HeadWriter<'_>) {
     let fields = &ex.heads.response.fields;
+    let mut copier = FieldCopier::new(writer, bytes);
     for field in &**fields {
-        let name = field.name.of(bytes);
         let dropped = field.id.is_hop_by_hop()
             || fields.is_connection_named(bytes, field)
-            || takes_away(&ex.route().response_headers, name);
+            || takes_away(&ex.route().response_headers, field.name.of(bytes));
         if !dropped {
-            writer.field(name, field.value.of(bytes));
+            copier.copy(field);
         }
     }
+    copier.finish();
 }
 
 /// Fields of the request that we write ourselves, or that a head of ours may not repeat.

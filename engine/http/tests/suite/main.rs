@@ -6,6 +6,7 @@ mod oracle;
 
 mod chunked_body;
 mod compare;
+mod copying;
 mod generate;
 mod head_properties;
 mod passage;

@@ -3,7 +3,9 @@
 use crate::compare::{LIMITS, request_facts};
 use crate::oracle::{self, Answer, Framing, Limits, request::Request};
 use ringfence_http::path::{Normal, normalise};
-use ringfence_http::{BodyDecoder, HeadWriter, LAST_CHUNK, Name, RequestHead, chunk_header};
+use ringfence_http::{
+    BodyDecoder, FieldCopier, HeadWriter, LAST_CHUNK, Name, RequestHead, chunk_header,
+};
 
 const ROOMY: Limits = Limits {
     line: 10_000,
@@ -53,6 +55,7 @@ fn write_head(head: &RequestHead, bytes: &[u8], path: &[u8], out: &mut Vec<u8>) 
     writer.request_line(head.method_text.of(bytes), path, query);
     let host = head.authority.of(bytes);
     writer.field(b"Host", if host.is_empty() { b"default" } else { host });
+    let mut copier = FieldCopier::new(&mut writer, bytes);
     for field in &head.fields {
         let dropped = field.id.is_hop_by_hop()
             || matches!(field.id, Name::Host | Name::ContentLength)
@@ -61,9 +64,10 @@ fn write_head(head: &RequestHead, bytes: &[u8], path: &[u8], out: &mut Vec<u8>) 
             || (field.id == Name::Expect && !head.expect_continue)
             || head.is_connection_named(bytes, field);
         if !dropped {
-            writer.field(field.name.of(bytes), field.value.of(bytes));
+            copier.copy(field);
         }
     }
+    copier.finish();
     match head.framing {
         ringfence_http::Framing::Length(length) => writer.content_length(length),
         ringfence_http::Framing::Chunked => writer.chunked(),
