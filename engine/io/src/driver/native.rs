@@ -25,6 +25,7 @@ mod tests;
 mod timers;
 mod token;
 mod unread;
+mod wheel;
 
 use std::io;
 use std::pin::pin;
