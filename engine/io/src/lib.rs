@@ -14,6 +14,7 @@ mod clock;
 mod close;
 mod connect;
 mod counters;
+mod datagrams;
 mod deadline;
 mod driver;
 mod lease;
@@ -39,8 +40,9 @@ pub use ringfence_config::{DriverChoice, Endpoint};
 
 pub use self::accept::Listener;
 pub use self::clock::{now, unix_now};
+pub use self::datagrams::Datagrams;
 pub use self::deadline::{Elapsed, timeout_at};
-pub use self::driver::{Socket, probe_io_uring, sleep};
+pub use self::driver::{Datagram, Socket, probe_io_uring, sleep};
 pub use self::lease::Lease;
 pub use self::limits::{NofileLimit, raise_nofile_limit};
 pub use self::listen::ListenSocket;

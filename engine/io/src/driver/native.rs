@@ -8,6 +8,7 @@
 #[allow(unsafe_code, reason = "the kernel writes to memory of ours")]
 mod buffers;
 mod core;
+mod datagrams;
 #[allow(unsafe_code, reason = "a message header begins as zeroes")]
 mod departure;
 mod executor;

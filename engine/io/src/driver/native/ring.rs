@@ -1,9 +1,10 @@
 //! The ring: its queues, what may be asked of it, and the one system call.
 //!
-//! Two operations that are asked for here refer to memory of ours: a timer to its moment, which the
-//! ring itself holds, and a send to its bytes, which a slot holds until it has completed (see
-//! [`super::departure`]). Received bytes go to the provided buffers (see [`super::buffers`]). So
-//! nothing that happens above can leave the kernel with a stale pointer.
+//! Three operations that are asked for here refer to memory of ours: a timer to its moment and a
+//! receive of datagrams to their layout, which the ring itself holds, and a send to its bytes, which
+//! a slot holds until it has completed (see [`super::departure`]). Received bytes go to the provided
+//! buffers (see [`super::buffers`]). So nothing that happens above can leave the kernel with a stale
+//! pointer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -25,6 +26,9 @@ use crate::counters;
 
 /// The group by which receives name the provided buffers.
 pub(super) const GROUP: u16 = 0;
+
+/// Bytes before a received datagram in which its sender's address stands.
+pub(super) const SENDER: usize = size_of::<libc::sockaddr_in6>();
 
 /// The end, or with `more` a step, of an operation.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub(super) struct Ring {
     backlog: VecDeque<Entry>,
     /// The moment of the timer that was submitted last.
     moment: Box<Timespec>,
+    /// How a received datagram is laid out; never written to.
+    layout: Box<libc::msghdr>,
 }
 
 impl Ring {
@@ -73,6 +79,7 @@ impl Ring {
             registered,
             backlog: VecDeque::new(),
             moment: Box::default(),
+            layout: Box::new(layout()),
         })
     }
 
@@ -84,6 +91,13 @@ impl Ring {
     /// Receives from a socket into provided buffers until a completion without `more`.
     pub(super) fn receive(&mut self, fd: RawFd, key: Key) {
         let entry = opcode::RecvMulti::new(Fd(fd), GROUP).build();
+        self.push(entry, key, Op::Receive);
+    }
+
+    /// Receives datagrams, each with its sender before it, into provided buffers until a
+    /// completion without `more`.
+    pub(super) fn receive_datagrams(&mut self, fd: RawFd, key: Key) {
+        let entry = opcode::RecvMsgMulti::new(Fd(fd), &raw const *self.layout, GROUP).build();
         self.push(entry, key, Op::Receive);
     }
 
@@ -210,8 +224,8 @@ impl Ring {
 
     /// False where the queue is full.
     fn enqueue(&mut self, entry: &Entry) -> bool {
-        // SAFETY: of the entries made in this file only a timer's refers to memory, which is the
-        // ring's own, and a send's, whose memory the caller of `send` answers for.
+        // SAFETY: of the entries made in this file only those of timers and datagrams refer to memory,
+        // which is the ring's own, and a send's, whose memory the caller of `send` answers for.
         unsafe { self.submission.push(entry) }.is_ok()
     }
 }
@@ -231,6 +245,14 @@ impl Drop for Ring {
         // SAFETY: it came from a box, and what borrowed from it has just gone.
         drop(unsafe { Box::from_raw(self.whole.as_ptr()) });
     }
+}
+
+/// Room for a sender's address, and none for anything else that may come with a datagram.
+fn layout() -> libc::msghdr {
+    // SAFETY: the structure is numbers and pointers, for all of which zero is a value.
+    let mut layout: libc::msghdr = unsafe { std::mem::zeroed() };
+    layout.msg_namelen = SENDER as libc::socklen_t;
+    layout
 }
 
 fn builder(completions: u32) -> Builder<squeue::Entry, cqueue::Entry> {

@@ -19,7 +19,7 @@ pub(crate) struct Source {
     /// Nothing once it was given back.
     fd: Option<OwnedFd>,
     run: u64,
-    key: Key,
+    pub(super) key: Key,
 }
 
 impl Source {
@@ -239,7 +239,11 @@ impl Source {
     }
 
     /// Readiness to read, without receiving.
-    fn poll_for_itself(&self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_for_itself(
+        &self,
+        core: &mut Core,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         let slot = core.slots.owned(self.key);
         if std::mem::take(&mut slot.readable) {
             return Poll::Ready(Ok(()));
@@ -252,7 +256,7 @@ impl Source {
         polled
     }
 
-    fn on_core<T>(
+    pub(super) fn on_core<T>(
         &self,
         work: impl FnOnce(&mut Core) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
@@ -263,7 +267,7 @@ impl Source {
         core::with(self.run, work).unwrap_or_else(|| Err(over()))
     }
 
-    fn fd(&self) -> &OwnedFd {
+    pub(super) fn fd(&self) -> &OwnedFd {
         self.fd.as_ref().expect("a source has its descriptor")
     }
 }
@@ -285,7 +289,7 @@ impl Drop for Source {
 }
 
 /// Leaves a waker to be woken.
-fn wait<T>(place: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
+pub(super) fn wait<T>(place: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
     match place {
         Some(waker) if waker.will_wake(cx.waker()) => {}
         place => *place = Some(cx.waker().clone()),
