@@ -177,10 +177,10 @@ impl Ring {
         }
     }
 
-    /// Whether something has completed, or is about to, that has not been taken. Costs no system call.
+    /// Whether something has completed that has not been taken. Costs no system call.
     pub(super) fn has_news(&mut self) -> bool {
         self.completion.sync();
-        self.submission.taskrun() || !self.completion.is_empty()
+        !self.completion.is_empty()
     }
 
     /// Takes completions, at most so many.

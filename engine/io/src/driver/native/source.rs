@@ -206,8 +206,9 @@ impl Source {
         });
     }
 
-    /// Whether nothing has come, as far as the driver knows; nothing where it does not know: it does
-    /// not receive ahead, or has not looked yet at what the kernel tells.
+    /// Whether nothing had come when the kernel was last asked, which is once a round; nothing where
+    /// the driver does not know: it does not receive ahead, or has not looked yet at all that the
+    /// kernel told it then.
     pub(crate) fn is_quiet(&self) -> Option<bool> {
         core::with(self.run, |core| {
             let news = core.ring.has_news();
