@@ -7,6 +7,9 @@
 //! future that is dropped loses no bytes and an idle connection holds no buffer. A send is such a
 //! call too, or handed over to the driver, which then holds its bytes until the kernel has them.
 
+#[cfg(test)]
+extern crate self as ringfence_io;
+
 mod accept;
 mod bell;
 mod budget;

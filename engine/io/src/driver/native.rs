@@ -12,6 +12,8 @@ mod datagrams;
 #[allow(unsafe_code, reason = "a message header begins as zeroes")]
 mod departure;
 mod executor;
+#[cfg(test)]
+mod faults;
 mod home;
 mod probe;
 #[allow(unsafe_code, reason = "submitting to a ring is unsafe by its nature")]

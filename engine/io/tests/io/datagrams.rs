@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 fn socket() -> Datagrams {
     Datagrams::bind(LOCALHOST).unwrap()

@@ -21,6 +21,8 @@ use io_uring_07::{
 use rustix::io::Errno;
 
 use super::departure::Departure;
+#[cfg(test)]
+use super::faults;
 use super::token::{Key, Op};
 use crate::counters;
 
@@ -139,6 +141,14 @@ impl Ring {
 
     /// Makes an operation end, if it has not; it completes either way.
     pub(super) fn cancel(&mut self, key: Key, op: Op) {
+        #[cfg(test)]
+        if faults::delays_cancel(key, op) {
+            return;
+        }
+        self.cancel_now(key, op);
+    }
+
+    fn cancel_now(&mut self, key: Key, op: Op) {
         let entry = opcode::AsyncCancel::new(key.token(op)).build();
         self.push(entry, Key::NONE, Op::Nothing);
     }
@@ -146,6 +156,16 @@ impl Ring {
     /// Submits what was asked for in one system call, which also waits until something has
     /// completed where `wait` says so and nothing has. Makes none where there is no reason to.
     pub(super) fn turn(&mut self, wait: bool) -> io::Result<()> {
+        #[cfg(test)]
+        for (key, op) in faults::begin_turn() {
+            self.cancel_now(key, op);
+        }
+        #[cfg(test)]
+        if faults::interrupts() {
+            return Ok(());
+        }
+        #[cfg(test)]
+        let wait = wait && faults::may_wait();
         while let Some(entry) = self.backlog.pop_front() {
             if !self.enqueue(&entry) {
                 self.backlog.push_front(entry);
@@ -202,10 +222,16 @@ impl Ring {
                 more: cqueue::more(entry.flags()),
             }
         }));
+        #[cfg(test)]
+        faults::pass(into);
     }
 
     /// Queues an operation, submitting the queue first where it is full.
     fn push(&mut self, entry: Entry, key: Key, op: Op) {
+        #[cfg(test)]
+        if faults::fails(key, op) {
+            return;
+        }
         let entry = entry.user_data(key.token(op));
         if self.backlog.is_empty() {
             if self.enqueue(&entry) {
@@ -232,6 +258,8 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
+        #[cfg(test)]
+        faults::clear();
         if self.registered {
             // Else it would keep the ring until the thread ends.
             let _ = self.submitter.unregister_ring_fd();
