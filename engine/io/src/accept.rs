@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
 
+use crate::clock::now;
 use crate::driver::{self, Ahead, Socket, Source};
+use crate::limits::WatchedLimit;
 use crate::listen::ListenSocket;
 use crate::peer::Peer;
 use crate::stream::Stream;
@@ -39,6 +40,7 @@ pub struct Listener {
     pause: Cell<Duration>,
     /// Held so that it can be given up for a moment to close a connection that cannot be served.
     reserve: RefCell<Option<OwnedFd>>,
+    limit: WatchedLimit,
 }
 
 impl Listener {
@@ -55,6 +57,7 @@ impl Listener {
             waiting: Cell::new(None),
             pause: Cell::new(PAUSE_FIRST),
             reserve: RefCell::new(Some(new_reserve()?)),
+            limit: WatchedLimit::default(),
         })
     }
 
@@ -112,7 +115,7 @@ impl Listener {
             Ahead::Unknown => self.accept_now(),
             Ahead::Nothing => Some(Err(Errno::AGAIN)),
             Ahead::Failed(errno) => Some(Err(errno)),
-            Ahead::Socket(socket) if is_beyond_limit(&socket) => {
+            Ahead::Socket(socket) if self.is_beyond_limit(&socket) => {
                 // The kernel accepts ahead up to the limit that was in force when it began.
                 self.source.borrow().as_ref()?.end_ahead();
                 counters::up(|c| &c.shed);
@@ -124,6 +127,11 @@ impl Listener {
                 Err(_) => Err(Errno::CONNABORTED),
             }),
         }
+    }
+
+    fn is_beyond_limit(&self, socket: &Socket) -> bool {
+        let number = socket.number();
+        number.is_some_and(|number| number as u64 >= self.limit.get(now()))
     }
 
     fn accept_now(&self) -> Option<Result<(Socket, Peer), Errno>> {
@@ -184,12 +192,6 @@ impl Listener {
         // Another thread may have been faster; the next round tries again.
         *reserve = new_reserve().ok();
     }
-}
-
-fn is_beyond_limit(socket: &Socket) -> bool {
-    let most = getrlimit(Resource::Nofile).current;
-    let number = socket.number();
-    most.is_some_and(|most| number.is_some_and(|number| number as u64 >= most))
 }
 
 fn new_reserve() -> io::Result<OwnedFd> {

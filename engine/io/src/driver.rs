@@ -2,6 +2,7 @@
 //! is exported here, so that any driver can stand behind it.
 
 mod chime;
+mod datagrams;
 mod incoming;
 #[allow(
     unsafe_code,
@@ -21,7 +22,8 @@ use std::io;
 use std::time::Duration;
 
 pub(crate) use self::chime::Chime;
-pub(crate) use self::incoming::{Ahead, Incoming, Wish};
+pub use self::incoming::Datagram;
+pub(crate) use self::incoming::{Ahead, Arrival, Incoming, Wish};
 pub(crate) use self::native::{Sizes, probe as probe_native};
 pub(crate) use self::pipe::Pipe;
 pub(crate) use self::ring::Strength;
@@ -79,6 +81,11 @@ pub async fn sleep(duration: Duration) {
 /// each wait.
 pub(crate) fn has_light_wakers() -> bool {
     native::is_running()
+}
+
+/// Whether this core is simulated.
+pub(crate) fn is_simulated() -> bool {
+    sim::is_running()
 }
 
 /// Whether a task may wake itself: everything else gets its turn before it goes on.

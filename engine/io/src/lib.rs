@@ -7,6 +7,9 @@
 //! future that is dropped loses no bytes and an idle connection holds no buffer. A send is such a
 //! call too, or handed over to the driver, which then holds its bytes until the kernel has them.
 
+#[cfg(test)]
+extern crate self as ringfence_io;
+
 mod accept;
 mod bell;
 mod budget;
@@ -14,6 +17,7 @@ mod clock;
 mod close;
 mod connect;
 mod counters;
+mod datagrams;
 mod deadline;
 mod driver;
 mod lease;
@@ -39,8 +43,9 @@ pub use ringfence_config::{DriverChoice, Endpoint};
 
 pub use self::accept::Listener;
 pub use self::clock::{now, unix_now};
+pub use self::datagrams::Datagrams;
 pub use self::deadline::{Elapsed, timeout_at};
-pub use self::driver::{Socket, probe_io_uring, sleep};
+pub use self::driver::{Datagram, Socket, probe_io_uring, sleep};
 pub use self::lease::Lease;
 pub use self::limits::{NofileLimit, raise_nofile_limit};
 pub use self::listen::ListenSocket;

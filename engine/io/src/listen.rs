@@ -2,9 +2,10 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, ipproto, socket_with, sockopt};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 
 use crate::driver::Socket;
 
@@ -89,20 +90,11 @@ fn listen_really(
     backlog: u32,
     sharing: Sharing,
 ) -> Result<(Socket, SocketAddr), Errno> {
-    let family = if address.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    let socket = socket_with(family, SocketType::STREAM, flags, Some(ipproto::TCP))?;
+    let socket = new_socket(address, SocketType::STREAM)?;
     // Connections of an earlier run that linger in TIME_WAIT do not hold the port.
     sockopt::set_socket_reuseaddr(&socket, true)?;
     // Accepted sockets inherit this, which spares a call for each.
     sockopt::set_tcp_nodelay(&socket, true)?;
-    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-        sockopt::set_ipv6_v6only(&socket, false)?;
-    }
     sockopt::set_socket_reuseport(&socket, sharing.joins)?;
     rustix::net::bind(&socket, &address)?;
     // Set only after the bind: that way the bind fails where another process holds the port,
@@ -113,7 +105,24 @@ fn listen_really(
     Ok((socket.into(), address))
 }
 
-fn explain(errno: Errno, address: SocketAddr) -> io::Error {
+/// A socket to be bound to an address. `[::]` takes IPv4 too, whatever the system's
+/// `net.ipv6.bindv6only` says.
+pub(crate) fn new_socket(address: SocketAddr, kind: SocketType) -> Result<OwnedFd, Errno> {
+    let family = if address.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(family, kind, flags, None)?;
+    if address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
+        sockopt::set_ipv6_v6only(&socket, false)?;
+    }
+    Ok(socket)
+}
+
+/// The error of a bind that failed, with the address and a hint.
+pub(crate) fn explain(errno: Errno, address: SocketAddr) -> io::Error {
     let error = io::Error::from(errno);
     let hint = match errno {
         Errno::ADDRINUSE => "something else listens there",

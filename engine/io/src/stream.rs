@@ -99,8 +99,8 @@ impl Stream {
     }
 
     /// True while an idle connection can be used: neither ended nor failed, no bytes that nobody
-    /// asked for, no send cut off. Costs a system call, but where the driver receives ahead and the
-    /// kernel has nothing new to tell it.
+    /// asked for, no send cut off. Costs a system call, but where the driver receives ahead: then
+    /// it is what was known when the core's present round began, which is a moment ago.
     pub fn looks_alive(&self) -> bool {
         !self.poisoned.get()
             && self

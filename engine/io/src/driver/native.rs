@@ -8,9 +8,12 @@
 #[allow(unsafe_code, reason = "the kernel writes to memory of ours")]
 mod buffers;
 mod core;
+mod datagrams;
 #[allow(unsafe_code, reason = "a message header begins as zeroes")]
 mod departure;
 mod executor;
+#[cfg(test)]
+mod faults;
 mod home;
 mod probe;
 #[allow(unsafe_code, reason = "submitting to a ring is unsafe by its nature")]
@@ -25,6 +28,7 @@ mod tests;
 mod timers;
 mod token;
 mod unread;
+mod wheel;
 
 use std::io;
 use std::pin::pin;

@@ -29,6 +29,14 @@ enum Hand<'s> {
 }
 
 impl Source {
+    /// The descriptor, where it is the kernel's.
+    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match self.hand() {
+            Hand::Kernel(fd) => Some(fd),
+            Hand::Simulated(_) => None,
+        }
+    }
+
     fn hand(&self) -> Hand<'_> {
         match self {
             Self::Monoio(source) => Hand::Kernel(source.as_fd()),

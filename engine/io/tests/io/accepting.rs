@@ -10,7 +10,7 @@ use ringfence_io::*;
 use rustix::io::FdFlags;
 use rustix::net::sockopt;
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn accepted_sockets_close_on_exec_do_not_block_and_do_not_delay() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ringfence_io::*;
 use rustix::net::sockopt;
 
-use crate::support::*;
+use super::support::*;
 
 /// Makes a plain socket end with a reset.
 fn reset(peer: std::net::TcpStream) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 /// By how much a deadline may be noticed late here: a sweep, and a machine busy with other tests.
 const LATE: Duration = Duration::from_millis(400);

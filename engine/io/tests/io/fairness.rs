@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 /// Longest round trip that others may suffer beside bulk transfers; it would be unbounded if
 /// those kept the core to themselves.

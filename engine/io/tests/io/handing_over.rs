@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn a_connection_goes_from_core_to_core_and_works_on_each() {

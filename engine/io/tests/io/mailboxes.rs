@@ -4,7 +4,7 @@ use std::thread;
 
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 #[test]
 fn messages_from_many_threads_arrive_once_and_in_order() {

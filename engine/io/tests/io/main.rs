@@ -2,6 +2,7 @@
 
 mod accepting;
 mod closing;
+mod datagrams;
 mod deadlines;
 mod fairness;
 mod handing_over;

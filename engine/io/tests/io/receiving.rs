@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 /// Polls a future once and drops it.
 async fn glance<T>(future: impl Future<Output = T>) -> Option<T> {

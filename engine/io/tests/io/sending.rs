@@ -6,7 +6,7 @@ use std::os::unix::net::UnixListener;
 use bytes::Bytes;
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 /// More than the sockets of a connection hold.
 const FLOOD: usize = 32 << 20;

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use ringfence_io::*;
 
-use crate::support::*;
+use super::support::*;
 
 struct Bomb;
 

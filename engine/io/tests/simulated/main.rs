@@ -330,3 +330,13 @@ fn cores_hand_connections_and_messages_over() {
         to_the_end(&mut world, &[taker, giver, client]);
     }
 }
+
+#[test]
+fn a_simulated_core_has_no_datagrams_and_says_so() {
+    let mut world = Simulation::new(1, Weather::fair());
+    let core = world.start(async {
+        let refused = Datagrams::bind(PORT).err().unwrap();
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    });
+    to_the_end(&mut world, &[core]);
+}

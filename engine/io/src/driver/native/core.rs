@@ -273,6 +273,14 @@ impl Core {
         self.ring.receive(fd.as_raw_fd(), key);
     }
 
+    /// Begins to receive datagrams ahead.
+    pub(super) fn receive_datagrams(&mut self, key: Key, fd: RawFd) {
+        let slot = self.slots.owned(key);
+        slot.receiving = true;
+        slot.cancelled = false;
+        self.ring.receive_datagrams(fd, key);
+    }
+
     /// Begins to accept ahead.
     pub(super) fn accept(&mut self, key: Key, fd: &OwnedFd) {
         let slot = self.slots.owned(key);

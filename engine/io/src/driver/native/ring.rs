@@ -1,9 +1,10 @@
 //! The ring: its queues, what may be asked of it, and the one system call.
 //!
-//! Two operations that are asked for here refer to memory of ours: a timer to its moment, which the
-//! ring itself holds, and a send to its bytes, which a slot holds until it has completed (see
-//! [`super::departure`]). Received bytes go to the provided buffers (see [`super::buffers`]). So
-//! nothing that happens above can leave the kernel with a stale pointer.
+//! Three operations that are asked for here refer to memory of ours: a timer to its moment and a
+//! receive of datagrams to their layout, which the ring itself holds, and a send to its bytes, which
+//! a slot holds until it has completed (see [`super::departure`]). Received bytes go to the provided
+//! buffers (see [`super::buffers`]). So nothing that happens above can leave the kernel with a stale
+//! pointer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,11 +21,16 @@ use io_uring_07::{
 use rustix::io::Errno;
 
 use super::departure::Departure;
+#[cfg(test)]
+use super::faults;
 use super::token::{Key, Op};
 use crate::counters;
 
 /// The group by which receives name the provided buffers.
 pub(super) const GROUP: u16 = 0;
+
+/// Bytes before a received datagram in which its sender's address stands.
+pub(super) const SENDER: usize = size_of::<libc::sockaddr_in6>();
 
 /// The end, or with `more` a step, of an operation.
 #[derive(Debug)]
@@ -54,6 +60,8 @@ pub(super) struct Ring {
     backlog: VecDeque<Entry>,
     /// The moment of the timer that was submitted last.
     moment: Box<Timespec>,
+    /// How a received datagram is laid out; never written to.
+    layout: Box<libc::msghdr>,
 }
 
 impl Ring {
@@ -73,6 +81,7 @@ impl Ring {
             registered,
             backlog: VecDeque::new(),
             moment: Box::default(),
+            layout: Box::new(layout()),
         })
     }
 
@@ -84,6 +93,13 @@ impl Ring {
     /// Receives from a socket into provided buffers until a completion without `more`.
     pub(super) fn receive(&mut self, fd: RawFd, key: Key) {
         let entry = opcode::RecvMulti::new(Fd(fd), GROUP).build();
+        self.push(entry, key, Op::Receive);
+    }
+
+    /// Receives datagrams, each with its sender before it, into provided buffers until a
+    /// completion without `more`.
+    pub(super) fn receive_datagrams(&mut self, fd: RawFd, key: Key) {
+        let entry = opcode::RecvMsgMulti::new(Fd(fd), &raw const *self.layout, GROUP).build();
         self.push(entry, key, Op::Receive);
     }
 
@@ -125,6 +141,14 @@ impl Ring {
 
     /// Makes an operation end, if it has not; it completes either way.
     pub(super) fn cancel(&mut self, key: Key, op: Op) {
+        #[cfg(test)]
+        if faults::delays_cancel(key, op) {
+            return;
+        }
+        self.cancel_now(key, op);
+    }
+
+    fn cancel_now(&mut self, key: Key, op: Op) {
         let entry = opcode::AsyncCancel::new(key.token(op)).build();
         self.push(entry, Key::NONE, Op::Nothing);
     }
@@ -132,6 +156,16 @@ impl Ring {
     /// Submits what was asked for in one system call, which also waits until something has
     /// completed where `wait` says so and nothing has. Makes none where there is no reason to.
     pub(super) fn turn(&mut self, wait: bool) -> io::Result<()> {
+        #[cfg(test)]
+        for (key, op) in faults::begin_turn() {
+            self.cancel_now(key, op);
+        }
+        #[cfg(test)]
+        if faults::interrupts() {
+            return Ok(());
+        }
+        #[cfg(test)]
+        let wait = wait && faults::may_wait();
         while let Some(entry) = self.backlog.pop_front() {
             if !self.enqueue(&entry) {
                 self.backlog.push_front(entry);
@@ -163,10 +197,10 @@ impl Ring {
         }
     }
 
-    /// Whether something has completed, or is about to, that has not been taken. Costs no system call.
+    /// Whether something has completed that has not been taken. Costs no system call.
     pub(super) fn has_news(&mut self) -> bool {
         self.completion.sync();
-        self.submission.taskrun() || !self.completion.is_empty()
+        !self.completion.is_empty()
     }
 
     /// Takes completions, at most so many.
@@ -188,10 +222,16 @@ impl Ring {
                 more: cqueue::more(entry.flags()),
             }
         }));
+        #[cfg(test)]
+        faults::pass(into);
     }
 
     /// Queues an operation, submitting the queue first where it is full.
     fn push(&mut self, entry: Entry, key: Key, op: Op) {
+        #[cfg(test)]
+        if faults::fails(key, op) {
+            return;
+        }
         let entry = entry.user_data(key.token(op));
         if self.backlog.is_empty() {
             if self.enqueue(&entry) {
@@ -210,14 +250,16 @@ impl Ring {
 
     /// False where the queue is full.
     fn enqueue(&mut self, entry: &Entry) -> bool {
-        // SAFETY: of the entries made in this file only a timer's refers to memory, which is the
-        // ring's own, and a send's, whose memory the caller of `send` answers for.
+        // SAFETY: of the entries made in this file only those of timers and datagrams refer to memory,
+        // which is the ring's own, and a send's, whose memory the caller of `send` answers for.
         unsafe { self.submission.push(entry) }.is_ok()
     }
 }
 
 impl Drop for Ring {
     fn drop(&mut self) {
+        #[cfg(test)]
+        faults::clear();
         if self.registered {
             // Else it would keep the ring until the thread ends.
             let _ = self.submitter.unregister_ring_fd();
@@ -231,6 +273,14 @@ impl Drop for Ring {
         // SAFETY: it came from a box, and what borrowed from it has just gone.
         drop(unsafe { Box::from_raw(self.whole.as_ptr()) });
     }
+}
+
+/// Room for a sender's address, and none for anything else that may come with a datagram.
+fn layout() -> libc::msghdr {
+    // SAFETY: the structure is numbers and pointers, for all of which zero is a value.
+    let mut layout: libc::msghdr = unsafe { std::mem::zeroed() };
+    layout.msg_namelen = SENDER as libc::socklen_t;
+    layout
 }
 
 fn builder(completions: u32) -> Builder<squeue::Entry, cqueue::Entry> {

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::core;
-use super::timers::Due;
+use super::timers::TimerId;
 use crate::clock::now;
 
 /// Waits for a while, on a core of this driver.
@@ -13,7 +13,7 @@ pub(crate) async fn sleep(duration: Duration) {
     Sleep {
         run: core::running(),
         at: now().saturating_add(duration),
-        due: None,
+        timer: None,
     }
     .await;
 }
@@ -21,7 +21,7 @@ pub(crate) async fn sleep(duration: Duration) {
 struct Sleep {
     run: u64,
     at: Duration,
-    due: Option<Due>,
+    timer: Option<TimerId>,
 }
 
 impl Future for Sleep {
@@ -31,15 +31,15 @@ impl Future for Sleep {
         if now() >= self.at {
             return Poll::Ready(());
         }
-        let (at, due) = (self.at, self.due);
+        let (at, timer) = (self.at, self.timer);
         let waker = cx.waker().clone();
         let parked = core::with(self.run, |core| {
-            let due = due.unwrap_or_else(|| core.timers.begin(at));
-            (due, core.timers.park(due, waker))
+            let timer = timer.unwrap_or_else(|| core.timers.begin(at));
+            (timer, core.timers.park(timer, waker))
         });
         match parked {
-            Some((due, _replaced)) => {
-                self.due = Some(due);
+            Some((timer, _replaced)) => {
+                self.timer = Some(timer);
                 Poll::Pending
             }
             // The core that would have woken us is gone.
@@ -50,8 +50,8 @@ impl Future for Sleep {
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(due) = self.due {
-            let waker = core::with(self.run, |core| core.timers.end(due));
+        if let Some(timer) = self.timer {
+            let waker = core::with(self.run, |core| core.timers.end(timer));
             drop(waker);
         }
     }

@@ -196,6 +196,12 @@ impl Slots {
         self.free.push(key.index);
     }
 
+    /// Slots that have an owner, or are waited for.
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.taken).count()
+    }
+
     /// The owners whose operations are still with the kernel.
     pub(super) fn busy(&self) -> Vec<Key> {
         let slots = self.slots.iter().enumerate();

@@ -19,7 +19,7 @@ pub(crate) struct Source {
     /// Nothing once it was given back.
     fd: Option<OwnedFd>,
     run: u64,
-    key: Key,
+    pub(super) key: Key,
 }
 
 impl Source {
@@ -206,8 +206,9 @@ impl Source {
         });
     }
 
-    /// Whether nothing has come, as far as the driver knows; nothing where it does not know: it does
-    /// not receive ahead, or has not looked yet at what the kernel tells.
+    /// Whether nothing had come when the kernel was last asked, which is once a round; nothing where
+    /// the driver does not know: it does not receive ahead, or has not looked yet at all that the
+    /// kernel told it then.
     pub(crate) fn is_quiet(&self) -> Option<bool> {
         core::with(self.run, |core| {
             let news = core.ring.has_news();
@@ -239,7 +240,11 @@ impl Source {
     }
 
     /// Readiness to read, without receiving.
-    fn poll_for_itself(&self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_for_itself(
+        &self,
+        core: &mut Core,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
         let slot = core.slots.owned(self.key);
         if std::mem::take(&mut slot.readable) {
             return Poll::Ready(Ok(()));
@@ -252,7 +257,7 @@ impl Source {
         polled
     }
 
-    fn on_core<T>(
+    pub(super) fn on_core<T>(
         &self,
         work: impl FnOnce(&mut Core) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
@@ -263,7 +268,7 @@ impl Source {
         core::with(self.run, work).unwrap_or_else(|| Err(over()))
     }
 
-    fn fd(&self) -> &OwnedFd {
+    pub(super) fn fd(&self) -> &OwnedFd {
         self.fd.as_ref().expect("a source has its descriptor")
     }
 }
@@ -285,7 +290,7 @@ impl Drop for Source {
 }
 
 /// Leaves a waker to be woken.
-fn wait<T>(place: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
+pub(super) fn wait<T>(place: &mut Option<Waker>, cx: &Context<'_>) -> Poll<T> {
     match place {
         Some(waker) if waker.will_wake(cx.waker()) => {}
         place => *place = Some(cx.waker().clone()),

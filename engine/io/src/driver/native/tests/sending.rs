@@ -48,7 +48,7 @@ fn read_pieces(peer: &mut TcpStream, many: usize) {
 
 #[test]
 fn what_was_handed_over_arrives_when_the_peer_reads_at_last() {
-    on(COMMON, async || {
+    each(COMMON, async || {
         let (stream, mut peer) = pair();
         let sent = fill(&stream).await;
         let reader = std::thread::spawn(move || {
@@ -77,7 +77,7 @@ fn a_peer_that_takes_nothing_in_time_fails_the_next_send() {
 
 #[test]
 fn an_owner_that_goes_with_a_send_under_way_leaves_nothing_behind() {
-    on(COMMON, async || {
+    each(COMMON, async || {
         for _ in 0..5 {
             let (stream, _peer) = pair();
             fill(&stream).await;
@@ -103,7 +103,7 @@ fn a_core_that_ends_sends_what_it_was_handed() {
 
 #[test]
 fn a_descriptor_is_not_handed_over_with_bytes_still_to_be_sent() {
-    on(COMMON, async || {
+    each(COMMON, async || {
         let (stream, _peer) = pair();
         stream.send(out(piece(0))).await.unwrap();
         assert!(stream.detach().is_err());
@@ -117,7 +117,7 @@ fn a_descriptor_is_not_handed_over_with_bytes_still_to_be_sent() {
 
 #[test]
 fn a_send_that_fails_later_is_told_of() {
-    on(COMMON, async || {
+    each(COMMON, async || {
         let (stream, peer) = pair();
         drop(peer);
         sleep(millis(5)).await;
