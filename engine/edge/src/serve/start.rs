@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Plan, Workers};
 use ringfence_control::{Control, Crowd, Scene, Start, StartError, tell};
-use ringfence_io::{ListenSocket, RunOptions, probe_driver, raise_nofile_limit};
+use ringfence_io::{ListenSocket, RunOptions, probe_driver, raise_nofile_limit, refuse_huge_pages};
 use ringfence_proxy::{Adoption, House};
 use ringfence_telemetry::{LogQueue, Registry};
 
@@ -30,6 +30,8 @@ use crate::source::Source;
 /// Whatever keeps it from starting, in one clear line with a hint, or as the configuration's own complaint.
 pub(crate) fn start(source: Source) -> Result<Process, Failure> {
     let plan = Arc::new(source.load()?);
+    // Where the kernel refuses that, it costs memory and nothing else.
+    let _ = refuse_huge_pages();
     let nofile = raise_nofile_limit().map_err(|error| error.to_string());
     // The mask is read here, before any thread is pinned: a pinned thread sees only its own CPU.
     let cpus = Machine::read()

@@ -43,6 +43,13 @@ fn the_banner_tells_what_each_worker_got() {
 }
 
 #[test]
+fn its_memory_is_made_of_small_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let process = start(dir.path(), &fixed(dir.path(), "hello"), &[]);
+    assert!(process.status().contains("THP_enabled:\t0"));
+}
+
+#[test]
 fn a_good_reload_takes_over_and_a_bad_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut process = start(dir.path(), &fixed(dir.path(), "one"), &["--workers", "2"]);

@@ -110,6 +110,12 @@ impl Process {
         self.address("listening on http://")
     }
 
+    /// What the kernel says of it (proc(5)).
+    pub(crate) fn status(&self) -> String {
+        let path = format!("/proc/{}/status", self.child.id());
+        std::fs::read_to_string(path).unwrap()
+    }
+
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
