@@ -268,6 +268,58 @@ fn large_bodies_both_ways_at_once() {
 }
 
 #[test]
+fn requests_right_behind_large_bodies_are_told_apart_from_them() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site(&[&origin]));
+    let mut client = ringfence.client().patient(Duration::from_secs(30));
+    // Around the sizes at which bodies begin to go by uncopied, and far beyond.
+    for size in [32_767, 32_768, 98_303, 98_304, 98_305, 700_001, 5_000_000] {
+        let body = kit::pattern(size);
+        let head = format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n");
+        let next = format!("GET /bytes/{size} HTTP/1.1\r\nHost: h\r\n\r\n");
+        client.says([head.as_bytes(), &body, next.as_bytes()].concat());
+        assert!(client.hears().expect(200).body == body, "echo of {size}");
+        assert!(client.hears().expect(200).body == body, "{size} behind it");
+    }
+}
+
+#[test]
+fn a_large_response_that_breaks_off_is_broken_off_for_the_client_too() {
+    const PART: usize = 1 << 20;
+    let origin = Origin::serving("a", |visit| {
+        visit.head()?;
+        visit.send(format!(
+            "HTTP/1.1 200 X\r\nContent-Length: {}\r\n\r\n",
+            4 * PART
+        ))?;
+        visit.send(kit::pattern(PART))
+    });
+    let ringfence = Ringfence::start(&site(&[&origin]));
+    for _ in 0..3 {
+        let mut client = ringfence.client();
+        client.says("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+        client.hears_through("\r\n\r\n");
+        let got = client.hears_out();
+        assert!(kit::pattern(PART).starts_with(&got), "what came is right");
+    }
+}
+
+#[test]
+fn a_large_request_that_breaks_off_never_reaches_the_server_as_whole() {
+    let origin = Origin::kit("a");
+    let ringfence = Ringfence::start(&site(&[&origin]));
+    for sent in [10_000, 300_000, 3_000_000] {
+        let mut client = ringfence.client();
+        client.says("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 4000000\r\n\r\n");
+        client.says(kit::pattern(sent));
+        client.ends_sending();
+        client.hears().expect(400);
+    }
+    assert_eq!(origin.requests().len(), 0);
+    ringfence.get("/").expect(200);
+}
+
+#[test]
 fn nothing_is_left_open_behind() {
     let origin = Origin::kit("a");
     let ringfence = Ringfence::start(&site_with(
@@ -279,9 +331,13 @@ fn nothing_is_left_open_behind() {
     let before = ringfence.descriptors();
     for round in 0..60 {
         let mut client = ringfence.client();
-        match round % 3 {
+        match round % 4 {
             0 => drop(client.gets("/")),
             1 => drop(client.says("GET / HT")),
+            2 => {
+                client.says("GET /bytes/8000000 HTTP/1.1\r\nHost: h\r\n\r\n");
+                client.hears_bytes(1 << 20);
+            }
             _ => drop(client.says("GET /sleep/20 HTTP/1.1\r\nHost: h\r\n\r\n")),
         }
     }

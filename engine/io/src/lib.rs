@@ -6,6 +6,7 @@
 //! that the driver has received ahead into buffers that all connections share. Either way a
 //! future that is dropped loses no bytes and an idle connection holds no buffer. A send is such a
 //! call too, or handed over to the driver, which then holds its bytes until the kernel has them.
+//! Bytes that are only passed on can stay with the kernel from receive to send, in a pipe.
 
 #[cfg(test)]
 extern crate self as ringfence_io;

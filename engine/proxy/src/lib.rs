@@ -16,6 +16,7 @@
 //! | `epoch` | what a worker derived from one adopted plan |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
+//! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
 mod body;

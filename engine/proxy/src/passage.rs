@@ -1,4 +1,5 @@
-//! Receiving a body that is to be passed on: what nobody need look at stays with the kernel.
+//! Receiving a body that is to be passed on: what nobody need look at stays with the kernel, where it
+//! is much.
 
 use std::io;
 

@@ -10,7 +10,7 @@ const PER_WORKER: u64 = 8;
 /// Fewer clients make no balancer; where even these are too many, it is the accept loop's back-off that copes.
 const FEWEST: u64 = 4;
 
-/// More pipes would move no more: one is held only while bytes are on their way through it.
+/// Each slow reader of a large body holds one; for more of them bytes are copied.
 const MOST_PIPES: usize = 128;
 
 /// How many descriptors each use may take, so that none takes them from another.

@@ -66,6 +66,14 @@ fn read_all(mut peer: TcpStream) -> thread::JoinHandle<Vec<u8>> {
     })
 }
 
+/// Waits for a thread while the core goes on.
+async fn join<T>(thread: thread::JoinHandle<T>) -> T {
+    while !thread.is_finished() {
+        sleep(millis(1)).await;
+    }
+    thread.join().unwrap()
+}
+
 fn moved() -> u64 {
     stats().bytes_piped
 }
@@ -83,8 +91,8 @@ fn all_bytes_arrive_in_order_and_most_are_not_copied() {
             left -= pass(&from, &to, PIECE.min(left)).await.unwrap();
         }
         to.shutdown_write().await;
-        writing.join().unwrap();
-        assert!(got.join().unwrap() == sent);
+        join(writing).await;
+        assert!(join(got).await == sent);
         assert!(moved() - before > FLOOD as u64 / 2, "{}", moved() - before);
         assert_eq!(stats().pipes, 0);
     });
@@ -114,8 +122,8 @@ fn receives_of_both_kinds_take_turns_at_random() {
                 };
             }
             to.shutdown_write().await;
-            writing.join().unwrap();
-            assert!(got.join().unwrap() == sent, "seed {seed}");
+            join(writing).await;
+            assert!(join(got).await == sent, "seed {seed}");
         });
     }
 }
@@ -133,7 +141,7 @@ fn a_source_that_ends_is_told_apart_from_one_that_fails() {
         left -= pass(&from, &to, 1).await.unwrap();
         assert!(left > 0);
         from.abort();
-        writing.join().unwrap();
+        join(writing).await;
         let ended = loop {
             match from.recv_piped(PIECE).await {
                 Ok(Received::Bytes(lease)) if lease.is_empty() => break true,
@@ -167,7 +175,7 @@ fn a_source_that_stalls_is_late_and_loses_nothing() {
         from.set_recv_deadline(Some(now() + millis(5_000)));
         assert_eq!(pass(&from, &to, PIECE).await.unwrap(), 4);
         to.shutdown_write().await;
-        assert_eq!(read_all(sink).join().unwrap(), b"late");
+        assert_eq!(join(read_all(sink)).await, b"late");
     });
 }
 
@@ -201,7 +209,7 @@ fn a_destination_that_takes_nothing_fails_the_send_and_poisons() {
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
         assert_eq!(stats().pipes, 0);
         from.abort();
-        writing.join().unwrap();
+        join(writing).await;
     });
 }
 
@@ -218,7 +226,7 @@ fn a_destination_that_has_gone_fails_the_send() {
         );
         assert!(!to.looks_alive());
         from.abort();
-        writing.join().unwrap();
+        join(writing).await;
     });
 }
 
@@ -235,7 +243,7 @@ fn a_send_that_is_dropped_poisons_and_loses_what_is_in_the_pipe() {
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
         assert_eq!((stats().pipes, held_bytes()), (0, 0));
         from.abort();
-        writing.join().unwrap();
+        join(writing).await;
     });
 }
 
@@ -254,7 +262,7 @@ fn a_receive_that_is_dropped_loses_nothing() {
             left -= pass(&from, &to, PIECE).await.unwrap();
         }
         to.shutdown_write().await;
-        assert!(read_all(sink).join().unwrap() == sent);
+        assert!(join(read_all(sink)).await == sent);
     });
 }
 
@@ -268,7 +276,7 @@ fn what_a_pipe_holds_counts_as_held() {
         to.send_piped(pipe).await.unwrap();
         assert_eq!((held_bytes(), stats().pipes), (0, 0));
         from.abort();
-        writing.join().unwrap();
+        join(writing).await;
     });
 }
 
@@ -291,8 +299,8 @@ fn a_core_that_may_have_no_pipes_copies() {
                 left -= pass(&from, &to, PIECE).await.unwrap();
             }
             to.shutdown_write().await;
-            writing.join().unwrap();
-            assert!(got.join().unwrap() == sent);
+            join(writing).await;
+            assert!(join(got).await == sent);
             assert_eq!(moved(), before);
         })
         .unwrap();
@@ -331,7 +339,7 @@ fn where_no_pipe_is_left_bytes_are_copied_until_one_is() {
             first.abort();
             second.abort();
             for thread in writing {
-                thread.join().unwrap();
+                join(thread).await;
             }
         })
         .unwrap();
@@ -362,8 +370,8 @@ fn a_unix_socket_can_be_either_end() {
             left -= pass(&from, &to, PIECE.min(left)).await.unwrap();
         }
         to.shutdown_write().await;
-        writing.join().unwrap();
-        assert!(reading.join().unwrap() == expected);
+        join(writing).await;
+        assert!(join(reading).await == expected);
         std::fs::remove_file(path).unwrap();
     });
 }

@@ -183,6 +183,7 @@ fn bytes_that_are_passed_on_unseen_arrive_whole_and_in_order() {
                 listener.accept().await.unwrap(),
             ];
             pass_all(&from, &to, &mut dice).await;
+            to.flushed().await.unwrap();
             *counted.borrow_mut() += stats().bytes_piped;
         });
         let client = world.start(async move {
