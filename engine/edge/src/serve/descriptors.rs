@@ -10,13 +10,18 @@ const PER_WORKER: u64 = 8;
 /// Fewer clients make no balancer; where even these are too many, it is the accept loop's back-off that copes.
 const FEWEST: u64 = 4;
 
+/// Where so many are left, clients get more than those that can all have a request with a server at the same time: of
+/// thousands most are idle, and a request for which there is none left is refused for want of it.
+const PLENTY: u64 = 8192;
+
 /// Each slow reader of a large body holds one; for more of them bytes are copied.
 const MOST_PIPES: usize = 128;
 
 /// How many descriptors each use may take, so that none takes them from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Room {
-    /// Client connections. As many again may be needed for their requests to servers.
+    /// Client connections. As many again may be needed for their requests to servers, where there are
+    /// but few.
     pub(crate) clients: u32,
     /// Idle connections that each worker keeps to servers.
     pub(crate) idle: usize,
@@ -48,8 +53,9 @@ impl Room {
         // The guests of two listeners: admin and control.
         let taken = 2 * crowd.guests + crowd.checks + 2 * pipes * workers;
         let left = free.saturating_sub(taken as u64);
+        let fifths = if left < PLENTY { 2 } else { 3 };
         Self {
-            clients: u32::try_from((left / 5 * 2).max(FEWEST)).unwrap_or(u32::MAX),
+            clients: u32::try_from((left / 5 * fifths).max(FEWEST)).unwrap_or(u32::MAX),
             idle: share(left / 10 / workers.max(1) as u64),
             spilled: share(left / 10),
             pipes,
@@ -77,12 +83,19 @@ mod tests {
                 crowd,
             } = room(limit);
             let own = OWN + 2 * (PER_WORKER + 2);
+            let busy = if limit < PLENTY { clients } else { clients / 3 };
             let used = own
-                + 2 * u64::from(clients)
+                + u64::from(clients)
+                + u64::from(busy)
                 + (2 * idle + spilled + 2 * 2 * pipes + 2 * crowd.guests + crowd.checks) as u64;
             assert!(used <= limit, "{used} of {limit}");
             assert!(clients > 0);
         }
+    }
+
+    #[test]
+    fn ten_thousand_idle_clients_need_no_twice_as_many_descriptors() {
+        assert!(room(20_000).clients > 10_500);
     }
 
     #[test]
