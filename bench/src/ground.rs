@@ -138,6 +138,16 @@ impl<'a> Ground<'a> {
         after: impl FnOnce(&[Contest<'_>]),
     ) -> io::Result<Comparison> {
         self.setting.load_cpus.pin_this_thread()?;
+        let descriptors = self.setting.descriptors;
+        let fitting = scenario.within(descriptors);
+        let about = match fitting.idle < scenario.idle {
+            true => format!(
+                "{}; {} of them, for there are {descriptors} descriptors",
+                scenario.about, fitting.idle
+            ),
+            false => scenario.about.to_owned(),
+        };
+        let scenario = &fitting;
         let servers = addresses(scenario.servers, port::free()?);
         let (_origin, _dir) = self.start_origin(scenario, origin, &servers)?;
         let rate = match scenario.pace {
@@ -169,7 +179,7 @@ impl<'a> Ground<'a> {
         let entries = entries.collect();
         Ok(Comparison {
             scenario: scenario.name,
-            about: scenario.about.to_owned(),
+            about,
             origin,
             rate,
             entries,

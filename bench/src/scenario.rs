@@ -7,6 +7,9 @@ use crate::body;
 /// Servers behind the proxy where the scenario is not about their number.
 const FEW_SERVERS: usize = 3;
 
+/// Descriptors that a proxy has for each idle connection: one for it, and one for all else that it keeps free.
+const DESCRIPTORS_EACH: u64 = 2;
+
 /// One kind of load.
 #[derive(Debug, Clone, Serialize)]
 pub struct Scenario {
@@ -153,6 +156,16 @@ pub fn find(name: &str) -> Option<&'static Scenario> {
 }
 
 impl Scenario {
+    /// The same with no more idle connections than `descriptors` of one process allow.
+    #[must_use]
+    pub fn within(&self, descriptors: u64) -> Self {
+        let most = usize::try_from(descriptors / DESCRIPTORS_EACH).unwrap_or(usize::MAX);
+        Self {
+            idle: self.idle.min(most),
+            ..self.clone()
+        }
+    }
+
     /// Whether bodies are large enough for transfer to outweigh everything else.
     #[must_use]
     pub const fn is_bulk(&self) -> bool {
@@ -188,6 +201,14 @@ mod tests {
             );
         }
         assert!(find("none").is_none());
+    }
+
+    #[test]
+    fn idle_connections_are_as_many_as_there_are_descriptors_for() {
+        let idle = find("idle").unwrap();
+        assert_eq!(idle.within(1 << 20).idle, idle.idle);
+        assert_eq!(idle.within(18_000).idle, 9_000);
+        assert_eq!(find("small").unwrap().within(0).idle, 0);
     }
 
     #[test]

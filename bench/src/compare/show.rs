@@ -15,7 +15,9 @@ use crate::scenario::Scenario;
 pub(super) fn configs(options: &Compare, scenarios: &[&Scenario], allowed: &Cpus) {
     let (proxy_cpus, load_cpus) = hand_out_cpus(&options.run, allowed);
     let dir = Path::new("/tmp/ringfence-bench");
+    let descriptors = raise_descriptor_limit();
     for scenario in scenarios {
+        let scenario = &scenario.within(descriptors);
         let servers = addresses(scenario.servers, 18_000);
         for peer in &options.run.peers {
             let site = Site {
@@ -26,7 +28,7 @@ pub(super) fn configs(options: &Compare, scenarios: &[&Scenario], allowed: &Cpus
                 servers: &servers,
                 cpus: &proxy_cpus,
                 workers: options.run.workers,
-                descriptors: raise_descriptor_limit(),
+                descriptors,
             };
             for file in peer.configs(&site) {
                 println!(

@@ -16,6 +16,9 @@ const HOST: &str = "bench.test";
 /// Buffers for each client connection: one for each direction.
 const BUFFERS_EACH: usize = 2;
 
+/// Descriptors that it wants to be allowed for each client connection, or it does not start.
+const DESCRIPTORS_EACH: u64 = 2;
+
 /// The configuration for a site.
 #[must_use]
 pub fn config(site: &Site<'_>) -> ConfigFile {
@@ -27,6 +30,8 @@ pub fn config(site: &Site<'_>) -> ConfigFile {
         ),
         false => "log_level = \"error\"".to_owned(),
     };
+    let most = usize::try_from(site.descriptors / DESCRIPTORS_EACH).unwrap_or(usize::MAX);
+    let connections = site.connections().min(most);
     let server = |address| format!("    {{ address = \"{address}\" }},");
     let servers: Vec<String> = site.servers.iter().map(server).collect();
     let text = fill(
@@ -35,8 +40,8 @@ pub fn config(site: &Site<'_>) -> ConfigFile {
             ("dir", &site.dir.to_string_lossy()),
             ("workers", &site.workers.to_string()),
             ("log", &log),
-            ("connections", &site.connections().to_string()),
-            ("buffers", &(site.connections() * BUFFERS_EACH).to_string()),
+            ("connections", &connections.to_string()),
+            ("buffers", &(connections * BUFFERS_EACH).to_string()),
             ("listen", &site.listen.to_string()),
             ("frontends", frontends(site).trim_end()),
             ("servers", &servers.join("\n")),
@@ -81,12 +86,19 @@ mod tests {
         let text = &files(Peer::Sozu, "small")[0].text;
         for line in [
             "worker_count = 1",
+            "max_connections = 2048",
             "log_level = \"error\"",
             "hostname = \"bench.test\", path = \"/\"",
             "{ address = \"127.0.1.3:9000\" }",
         ] {
             assert!(text.contains(line), "{line}");
         }
+    }
+
+    #[test]
+    fn it_is_told_of_no_more_connections_than_it_can_have() {
+        let text = &files(Peer::Sozu, "idle")[0].text;
+        assert!(text.contains("max_connections = 10000\n"), "{text}");
     }
 
     #[test]

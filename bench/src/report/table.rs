@@ -87,14 +87,14 @@ fn cells(row: &Row, beside_idle: bool) -> Vec<String> {
 }
 
 /// A ratio with its spread.
-pub(super) fn ratio(spread: Option<Spread>) -> String {
+fn ratio(spread: Option<Spread>) -> String {
     spread.map_or(NOTHING.to_owned(), |spread| {
         spread_of(spread, |value| format!("{value:.2}"))
     })
 }
 
 /// A median with its least and greatest value, which are left out where they look the same.
-fn spread_of(spread: Spread, show: impl Fn(f64) -> String) -> String {
+pub(super) fn spread_of(spread: Spread, show: impl Fn(f64) -> String) -> String {
     let (median, min, max) = (show(spread.median), show(spread.min), show(spread.max));
     if min == max {
         median

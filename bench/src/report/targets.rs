@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::origin::Kind;
 use crate::peer::Peer;
 use crate::report::summary::{Comparison, Entry};
-use crate::report::table::{align, ratio};
+use crate::report::table::{align, spread_of};
 use crate::round::Figures;
 use crate::stats::Spread;
 
@@ -205,7 +205,9 @@ pub fn render(findings: &[Finding]) -> String {
         lines.push(vec![
             name(finding.target),
             format!("{:.2}", finding.target.most),
-            ratio(finding.measured),
+            finding.measured.map_or(String::new(), |measured| {
+                spread_of(measured, |value| format!("{value:.3}"))
+            }),
             verdict.to_owned(),
         ]);
     }
@@ -300,7 +302,7 @@ mod tests {
         assert_eq!(found.verdict, Verdict::Missed);
         let text = render(&judge(&[&small]));
         assert!(
-            text.contains("| `small` CPU ÷ nginx |    0.82 |     0.83 | **missed** |"),
+            text.contains("| `small` CPU ÷ nginx |    0.82 |    0.830 | **missed** |"),
             "{text}"
         );
     }
