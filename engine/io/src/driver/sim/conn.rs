@@ -342,6 +342,10 @@ impl Conn {
 
     /// The end of what `from` sends arrives.
     pub(super) fn bring_end(&mut self, from: Side) {
+        if self.end(from.other()).over {
+            // It was cut off before.
+            return;
+        }
         self.outgoing(from).end_due = true;
         self.wake_reader(from.other());
     }
@@ -389,5 +393,21 @@ impl Conn {
         if let Some(waker) = self.end(side).writer.take() {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_that_comes_behind_a_reset_is_no_end() {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        let mut conn = Conn::new(0, 0, Weather::fair(), [nowhere; 2]);
+        conn.open_far();
+        conn.shutdown_write(Side::Far, 0, &mut Vec::new());
+        conn.cut();
+        conn.bring_end(Side::Far);
+        assert_eq!(conn.peek(Side::Near), Err(Errno::CONNRESET));
     }
 }
