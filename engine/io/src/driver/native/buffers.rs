@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring_07::types::BufRingEntry;
 
+#[cfg(test)]
+use super::faults;
 use super::ring::{GROUP, Ring};
 use crate::pool::{self, Block};
 
@@ -86,7 +88,7 @@ impl Buffers {
         let bytes = Rc::get_mut(&mut block).expect("a fresh block has no other view");
         let (address, length) = (bytes.as_mut_ptr() as u64, bytes.len() as u32);
         #[cfg(test)]
-        let length = super::faults::length(length);
+        let length = faults::length(length);
         let place = usize::from(self.tail) & (self.blocks.len() - 1);
         // SAFETY: the place is within the ring, and as there are no more buffers than places,
         // not one that the kernel still has to read.

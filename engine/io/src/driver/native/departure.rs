@@ -9,6 +9,8 @@ use io_uring_07::squeue::Entry;
 use io_uring_07::types::Fd;
 use rustix::io::Errno;
 
+#[cfg(test)]
+use super::faults;
 use crate::outgoing::Outgoing;
 
 /// The kernel goes on by itself when the socket is full, rather than end with a part.
@@ -82,7 +84,7 @@ impl Departure {
     pub(super) fn entry(self: &mut Box<Self>) -> Entry {
         let (slices, used) = self.out.after(self.sent);
         #[cfg(test)]
-        if let Some(part) = super::faults::part(&slices[0]) {
+        if let Some(part) = faults::part(&slices[0]) {
             let len = part.len() as u32;
             return opcode::Send::new(Fd(self.fd), part.as_ptr(), len)
                 .flags(FLAGS)

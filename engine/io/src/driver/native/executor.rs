@@ -104,9 +104,10 @@ impl Executor {
         Poll::Pending
     }
 
-    /// Whether nothing can go on.
+    /// Whether nothing can go on. A call that came between the last round's look at them and its
+    /// hearing of earlier ones has told nobody else.
     pub(super) fn is_idle(&self) -> bool {
-        QUEUE.with_borrow(VecDeque::is_empty)
+        QUEUE.with_borrow(VecDeque::is_empty) && !self.home.has_calls()
     }
 
     fn take_calls(&self) {
@@ -169,5 +170,28 @@ fn run(key: usize) {
         // Never in the queue again; its key may be another's.
         task.alarm.rung.store(true, Ordering::Release);
         TASKS.with_borrow_mut(|tasks| tasks.remove(key));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::pin::pin;
+
+    use super::*;
+
+    #[test]
+    fn a_call_that_is_swallowed_with_an_earlier_one_is_not_slept_through() {
+        const NOBODY: usize = 7;
+        let home = Arc::new(Home::new().unwrap());
+        let executor = Executor::begin(home.clone());
+        let mut first = pin!(pending::<()>());
+        home.call(NOBODY);
+        assert!(executor.round(first.as_mut()).is_pending());
+        assert!(executor.is_idle());
+        // The core was told of the first and has not heard it yet, so it is not told again.
+        home.call(NOBODY);
+        home.heard();
+        assert!(!executor.is_idle());
     }
 }

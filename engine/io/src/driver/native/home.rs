@@ -50,6 +50,11 @@ impl Home {
         self.called.swap(false, Ordering::SeqCst);
     }
 
+    /// Whether there are calls, for the core itself.
+    pub(super) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     /// The next task that was called, for the core itself.
     pub(super) fn next_call(&self) -> Option<usize> {
         self.calls.pop()
