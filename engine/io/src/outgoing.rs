@@ -71,6 +71,11 @@ impl Outgoing {
         }
     }
 
+    /// True where there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Bytes in all.
     pub(crate) fn len(&self) -> usize {
         self.parts().iter().map(|part| part.len()).sum()

@@ -38,7 +38,7 @@ impl Stream {
         let mut wait = Wait::default();
         if self.source.takes_over() {
             let few = out.len() <= LENT;
-            poll_fn(|cx| self.poll_turn(cx, &mut wait)).await?;
+            self.turn().await?;
             budget::spend(out.len());
             self.source.hand_over(out)?;
             if !few {
@@ -64,7 +64,7 @@ impl Stream {
         }
         let mut wait = Wait::default();
         let mut rest = Rest::of(Load::Pipe(pipe));
-        poll_fn(|cx| self.poll_turn(cx, &mut wait)).await?;
+        self.turn().await?;
         poll_fn(|cx| self.poll_send(cx, &mut rest, &mut wait)).await?;
         self.poisoned.set(false);
         self.end_wait(&wait);
@@ -87,18 +87,25 @@ impl Stream {
         flushed
     }
 
-    /// Ready when the next send may be handed over.
-    fn poll_turn(&self, cx: &mut Context<'_>, wait: &mut Wait) -> Poll<io::Result<()>> {
-        ready!(budget::poll_left(cx));
-        self.poll_flushed(cx, wait)
+    /// Waits until the next send may begin.
+    async fn turn(&self) -> io::Result<()> {
+        let mut wait = Wait::default();
+        poll_fn(|cx| {
+            ready!(budget::poll_left(cx));
+            self.poll_flushed(cx, &mut wait)
+        })
+        .await?;
+        // The peer has taken what was under way: its time for what follows begins anew.
+        self.end_wait(&wait);
+        Ok(())
     }
 
     fn poll_flushed(&self, cx: &mut Context<'_>, wait: &mut Wait) -> Poll<io::Result<()>> {
-        if self.is_too_late(wait) {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
-        }
         let polled = self.source.poll_flushed(cx);
         if polled.is_pending() {
+            if self.is_too_late(wait) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
             if !wait.has_begun() {
                 // Most such waits end with the turn: how much is unsent is looked at when it is late.
                 self.begin_wait(wait, usize::MAX);

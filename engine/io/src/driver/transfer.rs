@@ -100,11 +100,13 @@ impl Source {
         }
     }
 
-    /// Bytes that were sent and that the peer has not acknowledged; 0 where nobody knows.
+    /// Bytes that were sent or handed over and that the peer has not acknowledged; those that nobody
+    /// knows of are left out.
     pub(crate) fn unacknowledged(&self) -> usize {
-        match self.hand() {
-            Hand::Kernel(fd) => outq(fd),
-            Hand::Simulated(source) => source.unacknowledged(),
+        match self {
+            Self::Monoio(source) => outq(source.as_fd()),
+            Self::Native(source) => outq(source.as_fd()) + source.departing(),
+            Self::Simulated(source) => source.unacknowledged(),
         }
     }
 

@@ -98,10 +98,9 @@ fn a_slow_peer_that_reads_all_along_is_not_cut_off() {
             let mut piece = vec![0; 16 << 10];
             let mut got = 0;
             while got < 16 << 20 {
-                // At first far too slow to make the socket writable within the limit.
-                if got < 1 << 20 {
-                    std::thread::sleep(millis(20));
-                }
+                // At first far too slow to make the socket writable within the limit, and then so slow that
+                // the socket is filled up again and again before all has gone.
+                std::thread::sleep(millis(if got < 1 << 20 { 20 } else { 2 }));
                 got += peer.read(&mut piece).unwrap();
             }
         });

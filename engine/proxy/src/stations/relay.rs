@@ -88,14 +88,9 @@ async fn pump(
         }
         let piece = next_piece(body, &mut call.pending)?;
         let done = piece.done;
-        let empty = piece.data.is_empty() && !done && out.is_empty();
-        if !empty {
-            send(
-                ex,
-                call,
-                frame(out, piece.data, done, piece.trailers.as_ref(), coding),
-            )
-            .await?;
+        let message = frame(out, piece.data, done, piece.trailers.as_ref(), coding);
+        if !message.is_empty() {
+            send(ex, call, message).await?;
         }
         if done {
             return Ok(());

@@ -148,13 +148,24 @@ impl Core {
             buffers.refill(self.most_unread.saturating_sub(self.unread));
         }
         self.ring.turn(wait)?;
+        self.take(COMPLETIONS_AT_ONCE);
+        Ok(())
+    }
+
+    /// Handles all that has completed and waits to be taken. Costs no system call.
+    pub(super) fn take_news(&mut self) {
+        while self.ring.has_news() {
+            self.take(COMPLETIONS_AT_ONCE);
+        }
+    }
+
+    fn take(&mut self, most: usize) {
         let mut taken = std::mem::take(&mut self.taken);
-        self.ring.take(COMPLETIONS_AT_ONCE, &mut taken);
+        self.ring.take(most, &mut taken);
         for completion in taken.drain(..) {
             self.complete(completion);
         }
         self.taken = taken;
-        Ok(())
     }
 
     /// Makes what is with the kernel for a slot end, and waits for that.

@@ -13,8 +13,9 @@ use rustix::io::Errno;
 use super::faults;
 use crate::outgoing::Outgoing;
 
-/// The kernel goes on by itself when the socket is full, rather than end with a part.
-const FLAGS: i32 = libc::MSG_WAITALL | libc::MSG_NOSIGNAL;
+/// Without MSG_WAITALL, so that a part that has gone is known of: with it, a peer that reads slowly could not be told from
+/// one that does not, and a reset behind a part would be told to nobody.
+const FLAGS: i32 = libc::MSG_NOSIGNAL;
 
 /// Runs of bytes that one send has at most.
 const RUNS: usize = 3;
@@ -74,6 +75,11 @@ impl Departure {
         self.fd
     }
 
+    /// Bytes that the kernel has not taken.
+    pub(super) fn left(&self) -> usize {
+        self.out.len() - self.sent
+    }
+
     /// Lets go of the bytes.
     pub(super) fn unload(&mut self) {
         self.out = Outgoing::none();
@@ -112,10 +118,10 @@ impl Departure {
     pub(super) fn completed(&mut self, result: i32) -> Progress {
         match usize::try_from(result) {
             // A send of some bytes that takes none would come again and again.
-            Ok(0) if self.sent < self.out.len() => Progress::Failed(Errno::PIPE),
+            Ok(0) if self.left() > 0 => Progress::Failed(Errno::PIPE),
             Ok(n) => {
                 self.sent += n;
-                if self.sent < self.out.len() {
+                if self.left() > 0 {
                     Progress::Part
                 } else {
                     Progress::Whole

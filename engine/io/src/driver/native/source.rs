@@ -93,6 +93,15 @@ impl Source {
         })
     }
 
+    /// Bytes that were handed over and that the kernel has not taken.
+    pub(crate) fn departing(&self) -> usize {
+        let left = core::with(self.run, |core| {
+            let departure = core.slots.owned(self.key).departure.as_ref();
+            departure.map_or(0, |departure| departure.left())
+        });
+        left.unwrap_or(0)
+    }
+
     /// Whether a send was told that the connection was reset. The kernel tells that once.
     pub(crate) fn was_reset(&self) -> bool {
         core::with(self.run, |core| core.slots.owned(self.key).send_failed)
@@ -207,14 +216,14 @@ impl Source {
     }
 
     /// Whether nothing had come when the kernel was last asked, which is once a round; nothing where
-    /// the driver does not know: it does not receive ahead, or has not looked yet at all that the
-    /// kernel told it then.
+    /// the driver does not know, as it does not receive ahead.
     pub(crate) fn is_quiet(&self) -> Option<bool> {
         core::with(self.run, |core| {
-            let news = core.ring.has_news();
+            // Bytes that have left the socket may wait there.
+            core.take_news();
             let slot = core.slots.owned(self.key);
             let came = !slot.unread.is_empty() || slot.end.is_some() || slot.send_failed.is_some();
-            (came || (slot.receiving && !news)).then_some(!came)
+            (came || slot.receiving).then_some(!came)
         })
         .flatten()
     }
@@ -226,7 +235,8 @@ impl Source {
     /// would lose them.
     pub(crate) fn into_fd(mut self) -> io::Result<OwnedFd> {
         self.on_core_now(|core| {
-            if core.slots.owned(self.key).departure.is_some() {
+            let slot = core.slots.owned(self.key);
+            if slot.departure.is_some() || slot.send_failed.is_some() {
                 return Err(left("bytes are still to be sent"));
             }
             core.settle(self.key)?;

@@ -20,6 +20,8 @@ pub(super) struct Outbox {
     /// A send is under way.
     busy: Cell<bool>,
     failed: Cell<Option<Errno>>,
+    /// Bytes that have not gone off.
+    left: Cell<usize>,
     /// Nobody wants it any more: what cannot go at once does not go.
     abandoned: Cell<bool>,
     /// Who waits for the send to end.
@@ -37,6 +39,11 @@ impl Outbox {
     /// Why a send has ended early.
     pub(super) fn failed(&self) -> Option<Errno> {
         self.failed.get()
+    }
+
+    /// Bytes that were handed over and have not gone off.
+    pub(super) fn left(&self) -> usize {
+        self.left.get()
     }
 
     /// Ready when nothing is under way.
@@ -71,6 +78,7 @@ impl Outbox {
 /// Sends `out` from a task of its own, which holds the socket until it is done.
 pub(super) fn send(socket: Rc<Socket>, outbox: Rc<Outbox>, out: Outgoing) {
     assert!(!outbox.busy.replace(true), "one send after another");
+    outbox.left.set(out.len());
     let mut sending = Sending {
         socket,
         outbox,
@@ -115,6 +123,7 @@ impl Sending {
             let pushed = self
                 .on_end(|conn, side, now, flights| conn.send(side, &slices[..used], now, flights));
             self.sent += pushed??;
+            self.outbox.left.set(self.out.len() - self.sent);
         }
         Ok(())
     }

@@ -196,8 +196,8 @@ impl Source {
     }
 
     pub(crate) fn unacknowledged(&self) -> usize {
-        self.on_end(|conn, side, _, _| conn.unacknowledged(side))
-            .unwrap_or(0)
+        let sent = self.on_end(|conn, side, _, _| conn.unacknowledged(side));
+        sent.unwrap_or(0) + self.outbox.left()
     }
 
     pub(crate) fn outcome(&self) -> Result<(), Errno> {
