@@ -7,13 +7,14 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::task::Waker;
 
 use super::buffers::Buffers;
-use super::departure::Spare;
+use super::departure::Departure;
 use super::ring::{Completion, Ring};
 use super::slots::Slots;
 use super::timers::Timers;
 use super::token::{Key, Op};
 use crate::clock::now;
 use crate::lease::Lease;
+use crate::spares::Spares;
 
 /// Completions that are taken in one turn; others wait for the next.
 const COMPLETIONS_AT_ONCE: usize = 512;
@@ -23,6 +24,9 @@ const READ_AHEAD: usize = 4;
 
 /// Connections that may wait to be taken before no more are accepted ahead.
 const ACCEPT_AHEAD: usize = 64;
+
+/// Empty departures that a core keeps.
+const DEPARTURES_KEPT: usize = 256;
 
 /// Turns in which a core that ends waits for the kernel to let go of everything.
 const LAST_TURNS: usize = 100;
@@ -70,7 +74,8 @@ pub(super) struct Core {
     /// How many do.
     pub(super) unread: usize,
     pub(super) woken: Vec<Waker>,
-    pub(super) spare: Spare,
+    /// Empty ones, for sends to come.
+    pub(super) departures: Spares<Box<Departure>>,
     taken: Vec<Completion>,
 }
 
@@ -102,7 +107,7 @@ pub(super) fn begin(sizes: Sizes) -> io::Result<()> {
         most_unread: usize::from(sizes.buffers) * 2,
         unread: 0,
         woken: Vec::new(),
-        spare: Spare::default(),
+        departures: Spares::new(DEPARTURES_KEPT),
         taken: Vec::new(),
     };
     let run = RUNS.get() + 1;

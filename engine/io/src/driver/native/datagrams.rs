@@ -33,11 +33,7 @@ impl Source {
                 return wait(&mut slot.reader, cx);
             }
             if slot.bulk > 0 {
-                let polled = self.poll_for_itself(core, cx);
-                if polled.is_ready() {
-                    core.slots.owned(self.key).bulk -= 1;
-                }
-                return polled.map_ok(|()| Arrival::Read);
+                return self.poll_bulk(core, cx).map_ok(|()| Arrival::Read);
             }
             let polled = wait(&mut slot.reader, cx);
             core.receive_datagrams(self.key, self.fd().as_raw_fd());

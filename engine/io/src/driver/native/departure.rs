@@ -20,9 +20,6 @@ const FLAGS: i32 = libc::MSG_NOSIGNAL;
 /// Runs of bytes that one send has at most.
 const RUNS: usize = 3;
 
-/// Empty departures that a core keeps for sends to come.
-const SPARE: usize = 256;
-
 /// One send. In a box, it and its bytes stay where they are.
 pub(super) struct Departure {
     fd: RawFd,
@@ -48,8 +45,6 @@ pub(super) enum Progress {
 impl Departure {
     /// One that holds nothing.
     pub(super) fn empty() -> Box<Self> {
-        // SAFETY: all zeroes is a message header without a name, runs or control data.
-        let message = unsafe { std::mem::zeroed() };
         let nowhere = libc::iovec {
             iov_base: ptr::null_mut(),
             iov_len: 0,
@@ -59,7 +54,7 @@ impl Departure {
             out: Outgoing::none(),
             sent: 0,
             runs: [nowhere; RUNS],
-            message,
+            message: blank_message(),
         })
     }
 
@@ -136,23 +131,10 @@ impl Departure {
     }
 }
 
-/// Empty departures.
-#[derive(Default)]
-pub(super) struct Spare(
-    #[allow(clippy::vec_box, reason = "they stay where they are")] Vec<Box<Departure>>,
-);
-
-impl Spare {
-    pub(super) fn take(&mut self) -> Box<Departure> {
-        self.0.pop().unwrap_or_else(Departure::empty)
-    }
-
-    pub(super) fn give(&mut self, mut departure: Box<Departure>) {
-        departure.unload();
-        if self.0.len() < SPARE {
-            self.0.push(departure);
-        }
-    }
+/// A message header without a name, runs or control data.
+pub(super) fn blank_message() -> libc::msghdr {
+    // SAFETY: the structure is numbers and pointers, for all of which zero is a value.
+    unsafe { std::mem::zeroed() }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use io_uring_07::{
 };
 use rustix::io::Errno;
 
-use super::departure::Departure;
+use super::departure::{Departure, blank_message};
 #[cfg(test)]
 use super::faults;
 use super::token::{Key, Op};
@@ -277,10 +277,10 @@ impl Drop for Ring {
 
 /// Room for a sender's address, and none for anything else that may come with a datagram.
 fn layout() -> libc::msghdr {
-    // SAFETY: the structure is numbers and pointers, for all of which zero is a value.
-    let mut layout: libc::msghdr = unsafe { std::mem::zeroed() };
-    layout.msg_namelen = SENDER as libc::socklen_t;
-    layout
+    libc::msghdr {
+        msg_namelen: SENDER as libc::socklen_t,
+        ..blank_message()
+    }
 }
 
 fn builder(completions: u32) -> Builder<squeue::Entry, cqueue::Entry> {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::core::Core;
-use super::departure::Progress;
+use super::departure::{Departure, Progress};
 use super::ring::Completion;
 use super::token::Key;
 use crate::outgoing::Outgoing;
@@ -11,7 +11,7 @@ use crate::outgoing::Outgoing;
 impl Core {
     /// Takes a send over. The slot has none under way.
     pub(super) fn send(&mut self, key: Key, fd: &OwnedFd, out: Outgoing) {
-        let mut departure = self.spare.take();
+        let mut departure = self.departures.take().unwrap_or_else(Departure::empty);
         departure.load(fd.as_raw_fd(), out);
         let slot = self.slots.owned(key);
         assert!(slot.departure.is_none(), "one send after another");
@@ -40,21 +40,22 @@ impl Core {
         let Some(mut departure) = slot.departure.take() else {
             return;
         };
-        let progress = departure.completed(done.result);
-        let unfinished = matches!(progress, Progress::Part | Progress::Full);
-        if unfinished && !slot.is_leaving() {
-            let fd = departure.fd();
-            slot.departure = Some(departure);
-            return match progress {
-                Progress::Full => self.poll_out(done.key, fd),
-                _ => self.depart(done.key),
-            };
-        }
-        if let Progress::Failed(errno) = progress {
-            slot.send_failed = Some(errno);
+        match departure.completed(done.result) {
+            Progress::Part if !slot.is_leaving() => {
+                slot.departure = Some(departure);
+                return self.depart(done.key);
+            }
+            Progress::Full if !slot.is_leaving() => {
+                let fd = departure.fd();
+                slot.departure = Some(departure);
+                return self.poll_out(done.key, fd);
+            }
+            Progress::Failed(errno) => slot.send_failed = Some(errno),
+            _ => {}
         }
         self.woken.extend(slot.writer.take());
-        self.spare.give(departure);
+        departure.unload();
+        self.departures.give(departure);
         self.slots.clear_out(done.key);
     }
 }

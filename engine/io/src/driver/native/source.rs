@@ -146,11 +146,7 @@ impl Source {
                 return Poll::Ready(Ok(Incoming::Read));
             }
             if slot.bulk > 0 {
-                let polled = self.poll_for_itself(core, cx);
-                if polled.is_ready() {
-                    core.slots.owned(self.key).bulk -= 1;
-                }
-                return polled.map_ok(|()| Incoming::Read);
+                return self.poll_bulk(core, cx).map_ok(|()| Incoming::Read);
             }
             let polled = wait(&mut slot.reader, cx);
             core.receive(self.key, self.fd());
@@ -249,12 +245,17 @@ impl Source {
         Ok(self.fd.take().expect("a source has its descriptor"))
     }
 
+    /// One of the receives that read for themselves: when to.
+    pub(super) fn poll_bulk(&self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let polled = self.poll_for_itself(core, cx);
+        if polled.is_ready() {
+            core.slots.owned(self.key).bulk -= 1;
+        }
+        polled
+    }
+
     /// Readiness to read, without receiving.
-    pub(super) fn poll_for_itself(
-        &self,
-        core: &mut Core,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_for_itself(&self, core: &mut Core, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let slot = core.slots.owned(self.key);
         if std::mem::take(&mut slot.readable) {
             return Poll::Ready(Ok(()));
