@@ -55,7 +55,8 @@ pub fn hold() -> u64 {
     for server in SERVERS {
         world.start(serve(server));
     }
-    let (seed, _, house) = worker::seed(DOOR, &SERVERS).expect("the address is free");
+    let (seed, _, house) =
+        worker::seed(worker::to_servers(&SERVERS), DOOR).expect("the address is free");
     world.start_watched(work(seed), turn);
     let client = world.start(ask());
     while world.left(client).is_none() {

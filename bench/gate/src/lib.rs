@@ -1,5 +1,5 @@
-//! What one request costs the proxy itself, in figures that do not depend on the machine's mood: instructions (the
-//! program of this crate, under callgrind) and allocations (its test).
+//! What a request and an idle connection cost the proxy itself, in figures that do not depend on the machine's mood:
+//! instructions (the program of this crate, under callgrind), allocations and memory (its tests).
 //!
 //! | module | holds |
 //! |---|---|

@@ -1,7 +1,7 @@
 //! The real request path, ready to run: a worker as the product starts it, with the product's defaults.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
@@ -10,24 +10,21 @@ use ringfence_io::{ListenSocket, mailbox};
 use ringfence_proxy::{Adoption, House, WorkerSeed};
 use ringfence_telemetry::{LogQueue, Registry};
 
+/// Any port that is free.
+pub const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// Idle connections to servers that are kept: more than there ever are.
 const MOST_IDLE: usize = 1024;
 
 /// Records of the access log that wait; there are none, as it is off by default.
 const LOG_QUEUE: usize = 64;
 
-/// The only worker in front of `servers`, listening at `address`, and what it shares with the control side.
+/// The only worker of a plan, listening at `address`, and what it shares with the control side.
 ///
 /// # Errors
 /// What binding says.
-///
-/// # Panics
-/// Where the plan has a mistake.
-pub fn seed(
-    address: SocketAddr,
-    servers: &[SocketAddr],
-) -> io::Result<(WorkerSeed, SocketAddr, Arc<House>)> {
-    let plan = Arc::new(plan(address, servers));
+pub fn seed(plan: Plan, address: SocketAddr) -> io::Result<(WorkerSeed, SocketAddr, Arc<House>)> {
+    let plan = Arc::new(plan);
     let socket = ListenSocket::bind(address, 64, true)?;
     let bound = socket.local_addr();
     let (post, orders) = mailbox();
@@ -54,14 +51,23 @@ pub fn seed(
     Ok((seed, bound, house))
 }
 
-/// One route to some servers; all else is as it is without a word.
-fn plan(address: SocketAddr, servers: &[SocketAddr]) -> Plan {
+/// A plan of one route to some servers; all else is as it is without a word.
+#[must_use]
+pub fn to_servers(servers: &[SocketAddr]) -> Plan {
     let servers: Vec<String> = servers.iter().map(|at| format!("\"{at}\"")).collect();
     let servers = servers.join(", ");
-    let text = format!(
-        "[[listener]]\naddress = \"{address}\"\n[[route]]\nupstream = \"app\"\n\
-         [upstream.app]\nservers = [{servers}]\n"
-    );
+    plan(&format!(
+        "[[route]]\nupstream = \"app\"\n[upstream.app]\nservers = [{servers}]\n"
+    ))
+}
+
+/// A plan of these routes.
+///
+/// # Panics
+/// Where there is a mistake in them.
+#[must_use]
+pub fn plan(routes: &str) -> Plan {
+    let text = format!("[[listener]]\naddress = \"127.0.0.1:8080\"\n{routes}");
     Plan::load(&text, "gate.toml", &|_| None, &Overrides::default())
         .unwrap_or_else(|error| panic!("{error}"))
 }

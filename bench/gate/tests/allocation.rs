@@ -50,7 +50,8 @@ fn a_request_allocates_nothing_once_all_is_warm() {
 
 fn nothing_is_allocated_on(driver: DriverChoice) {
     let servers: Vec<SocketAddr> = (0..SERVERS).map(|_| start_server()).collect();
-    let (seed, address, house) = worker::seed(([127, 0, 0, 1], 0).into(), &servers).unwrap();
+    let (seed, address, house) =
+        worker::seed(worker::to_servers(&servers), worker::ANY_PORT).unwrap();
     let options = RunOptions {
         driver,
         ..RunOptions::default()

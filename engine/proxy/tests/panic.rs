@@ -1,17 +1,17 @@
 //! A defect that panics within one request costs that request, and nothing else.
 
-mod worker;
-
-use std::net::TcpStream;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Action, Overrides, Plan, UpstreamId};
 use ringfence_http::Reason;
-use ringfence_io::RunOptions;
-use ringfence_proxy::Order;
-use worker::{ask, start};
+use ringfence_io::{ListenSocket, Postbox, RunOptions, mailbox, run};
+use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
+use ringfence_telemetry::{LogQueue, Registry};
 
 const FILE: &str = "
 [[listener]]
@@ -33,9 +33,46 @@ fn broken_plan() -> Arc<Plan> {
     Arc::new(plan)
 }
 
+/// A worker on a thread of its own: its listener, its numbers, and the way to tell it to end.
+fn start(plan: Arc<Plan>) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
+    let (post, orders): (Postbox<Order>, _) = mailbox();
+    let registry = Arc::new(Registry::new());
+    let log = Arc::new(LogQueue::new(64, registry.worker(0)));
+    let house = Arc::new(House {
+        registry,
+        posts: vec![post],
+        logs: vec![log],
+        most_clients: u32::MAX,
+        most_idle: 16,
+        most_spilled: 16,
+        clients: Limit::new(),
+    });
+    let secret = StickySecret::of_text("test");
+    let roster = Roster::build(&plan.upstreams, &Resolved::default(), secret, None);
+    let socket = ListenSocket::bind(([127, 0, 0, 1], 0).into(), 16, false).unwrap();
+    let address = socket.local_addr();
+    let seed = WorkerSeed {
+        index: 0,
+        listeners: vec![socket],
+        adoption: Adoption::new(plan, Arc::new(roster), 16, None),
+        orders,
+        house: house.clone(),
+    };
+    let body = move || run(&RunOptions::default(), work(seed)).unwrap();
+    (address, house, thread::spawn(body))
+}
+
+fn ask(stream: &mut TcpStream, path: &str) -> String {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = [0; 4096];
+    let len = stream.read(&mut answer).unwrap_or(0);
+    String::from_utf8_lossy(&answer[..len]).into_owned()
+}
+
 #[test]
 fn a_panic_costs_its_own_request_and_is_counted() {
-    let (address, house, worker) = start(broken_plan(), RunOptions::default());
+    let (address, house, worker) = start(broken_plan());
     let stats = house.registry.worker(0);
     let mut beside = TcpStream::connect(address).unwrap();
     assert!(ask(&mut beside, "/fine").ends_with("fine"));

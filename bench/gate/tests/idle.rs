@@ -1,54 +1,52 @@
 //! What a connection that waits for its next request costs.
 
-mod worker;
-
-use std::alloc::System;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
-use ringfence_config::{DriverChoice, Overrides, Plan};
-use ringfence_io::{RunOptions, probe_driver};
-use ringfence_proxy::Order;
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use worker::{ask, start};
+use ringfence_gate::worker;
+use ringfence_io::{DriverChoice, RunOptions, probe_driver, run};
+use ringfence_proxy::{Order, work};
 
+/// Counts what all threads hold. The client's connections are no memory of the process.
 #[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 /// Connections that lie idle: a few less than a power of two, up to which tables grow.
 const MANY: usize = 1000;
 
-const FILE: &str = "
-[[listener]]
-address = \"127.0.0.1:8080\"
-[[route]]
-respond = { status = 200, body = \"fine\" }
-";
+const ROUTES: &str = "[[route]]\nrespond = { status = 200, body = \"fine\" }\n";
 
 /// A connection with one exchange behind it.
 fn idle(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
-    assert!(ask(&mut stream, "/").ends_with("fine"));
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        .unwrap();
+    let mut answer = [0; 4096];
+    let len = stream.read(&mut answer).unwrap();
+    assert!(answer[..len].ends_with(b"fine"));
     stream
 }
 
-/// Bytes that a worker of that driver has allocated for each idle connection.
-fn bytes_each(driver: DriverChoice) -> isize {
-    let plan = Plan::load(FILE, "test.toml", &|_| None, &Overrides::default()).unwrap();
+/// Bytes that a worker of that driver holds for each idle connection.
+fn bytes_each(driver: DriverChoice) -> usize {
+    let (seed, address, house) = worker::seed(worker::plan(ROUTES), worker::ANY_PORT).unwrap();
     let options = RunOptions {
         driver,
         ..RunOptions::default()
     };
-    let (address, house, worker) = start(Arc::new(plan), options);
+    let worker = thread::spawn(move || run(&options, work(seed)).unwrap());
     drop((0..8).map(|_| idle(address)).collect::<Vec<_>>());
     let mut held = Vec::with_capacity(MANY);
-    let region = Region::new(ALLOCATOR);
+    let profiler = dhat::Profiler::builder().testing().build();
     held.extend((0..MANY).map(|_| idle(address)));
-    let change = region.change();
+    let bytes = dhat::HeapStats::get().curr_bytes;
+    drop(profiler);
     house.posts[0].post(Order::Drain(Duration::ZERO));
     worker.join().unwrap();
-    (change.bytes_allocated as isize - change.bytes_deallocated as isize) / MANY as isize
+    bytes / MANY
 }
 
 #[test]
