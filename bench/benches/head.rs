@@ -1,37 +1,20 @@
 //! Parsing and writing heads. Each benchmark checks its answer before it is timed.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ringfence_gate::messages::{self, REQUEST};
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::{
     BodyDecoder, Framing, HeadLimits, HeadWriter, Method, Name, RequestHead, ResponseHead,
 };
 use std::hint::black_box;
 
-/// What a browser sends: ten fields.
-const REQUEST: &[u8] = b"GET /static/app/main.css?v=20240611 HTTP/1.1\r\n\
-Host: www.example.com\r\n\
-User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0\r\n\
-Accept: text/css,*/*;q=0.1\r\n\
-Accept-Language: en-GB,en;q=0.5\r\n\
-Accept-Encoding: gzip, deflate, br, zstd\r\n\
-Referer: https://www.example.com/\r\n\
-Connection: keep-alive\r\n\
-Cookie: session=8f14e45fceea167a5a36dedd4bea2543; theme=dark\r\n\
-Sec-Fetch-Dest: style\r\n\
-Cache-Control: no-cache\r\n\r\n";
-
 /// What a load generator sends.
 const SMALL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 
-const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\n\
-Server: nginx\r\n\
-Date: Tue, 11 Jun 2024 10:00:00 GMT\r\n\
-Content-Type: text/css\r\n\
-Content-Length: 128\r\n\
-Last-Modified: Mon, 10 Jun 2024 10:00:00 GMT\r\n\
-Connection: keep-alive\r\n\
-ETag: \"6666cf90-80\"\r\n\
-Accept-Ranges: bytes\r\n\r\n";
+/// The head of the answer to a browser's request: eight fields.
+const RESPONSE: &[u8] = messages::RESPONSE
+    .split_at(messages::RESPONSE.len() - messages::BODY)
+    .0;
 
 fn parse(c: &mut Criterion) {
     let limits = HeadLimits::default();

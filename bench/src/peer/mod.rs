@@ -54,15 +54,8 @@ impl Peer {
         Self::Floor,
         Self::Memory,
     ];
-    /// Those that a comparison has unless it is told otherwise.
-    pub const USUAL: [Self; 6] = [
-        Self::Nginx,
-        Self::Haproxy,
-        Self::Pingora,
-        Self::Sozu,
-        Self::Ringfence,
-        Self::Floor,
-    ];
+    /// Those that a comparison has unless it is told otherwise: all but the last.
+    pub const USUAL: &[Self] = Self::ALL.split_at(6).0;
 
     /// Its name on the command line and in results.
     #[must_use]

@@ -171,6 +171,19 @@ pub(crate) mod tests {
         }
     }
 
+    /// The same round beside idle connections of 512 bytes each, where a request costs 10 µs without them.
+    pub(crate) fn beside_idle(round: Round) -> Round {
+        let idle = IdleFigures {
+            bytes_each: 512.0,
+            alone_us: 10.0,
+        };
+        let figures = round.figures.map(|figures| Figures {
+            idle: Some(idle),
+            ..figures
+        });
+        Round { figures, ..round }
+    }
+
     /// A comparison of these entries.
     pub(crate) fn comparison(entries: Vec<Entry>) -> Comparison {
         Comparison {
@@ -237,18 +250,9 @@ pub(crate) mod tests {
 
     #[test]
     fn idle_figures_become_bytes_and_a_ratio() {
-        let mut beside = round(3.0, 9.0);
-        let idle = IdleFigures {
-            bytes_each: 512.0,
-            alone_us: 10.0,
-        };
-        beside.figures = beside.figures.map(|figures| Figures {
-            idle: Some(idle),
-            ..figures
-        });
         let rows = comparison(vec![Entry {
             peer: Peer::Nginx,
-            rounds: vec![beside],
+            rounds: vec![beside_idle(round(3.0, 9.0))],
         }])
         .rows();
         assert_eq!(rows[0].idle_bytes.unwrap().median, 512.0);

@@ -243,8 +243,8 @@ fn name(target: Target) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::summary::tests::{comparison, round};
-    use crate::round::{IdleFigures, Round};
+    use crate::report::summary::tests::{beside_idle, comparison, round};
+    use crate::round::Round;
     use crate::scenario;
 
     fn entry(peer: Peer, rounds: Vec<Round>) -> Entry {
@@ -361,15 +361,7 @@ mod tests {
         let found = finding(&[&small, &routes], "routes", Figure::Cpu, Over::Base);
         assert_eq!(found.verdict, Verdict::Missed);
         assert_eq!(found.measured.unwrap().median, 1.1);
-        let mut beside = round(0.0, 10.2);
-        let idle = IdleFigures {
-            bytes_each: 512.0,
-            alone_us: 10.0,
-        };
-        beside.figures = beside.figures.map(|figures| Figures {
-            idle: Some(idle),
-            ..figures
-        });
+        let beside = beside_idle(round(0.0, 10.2));
         let idle = of("idle", vec![entry(Peer::Ringfence, vec![beside])]);
         let found = finding(&[&idle], "idle", Figure::IdleKib, Over::Nothing);
         assert_eq!(
