@@ -45,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "io",
             "proxy",
             "floor",
+            "gate",
         ],
     ),
     ("ringfence-floor", &[]),
