@@ -16,7 +16,7 @@ use crate::driver::{self, Source};
 use crate::pool;
 
 /// Bytes that a pipe has room for where each of its pages is full.
-const SIZE: usize = 256 << 10;
+pub(crate) const SIZE: usize = 256 << 10;
 
 /// Time for which no pipe is opened after one could not be had.
 const BACK_OFF: Duration = Duration::from_secs(1);

@@ -10,9 +10,13 @@ use rustix::io::Errno;
 use crate::budget;
 use crate::driver::{self, Incoming, Wish};
 use crate::lease::Lease;
-use crate::pipe::Pipe;
+use crate::pipe::{self, Pipe};
 use crate::pool;
 use crate::stream::Stream;
+
+/// Bytes that are read at first behind a body that was moved through a pipe: room for a head. More would be of the next
+/// body, and cost less to move than to copy.
+const HEADS_WORTH: usize = 4 << 10;
 
 /// What a receive of bytes that are only passed on came to.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ impl Stream {
                 }
                 Incoming::End => Ok((Lease::empty(), 0)),
                 Incoming::Read => {
-                    let lease = self.read(hint)?;
+                    let lease = self.read(hint, self.first_read(hint))?;
                     let n = lease.len();
                     Ok((lease, n))
                 }
@@ -77,7 +81,7 @@ impl Stream {
                     Incoming::End => Received::Bytes(Lease::empty()),
                     Incoming::Read => match Pipe::take() {
                         Some(pipe) => self.fill(pipe, most)?,
-                        None => Received::Bytes(self.read(most)?),
+                        None => Received::Bytes(self.read(most, usize::MAX)?),
                     },
                 };
                 let n = received.len();
@@ -100,8 +104,12 @@ impl Stream {
                     Incoming::Bytes(lease) => self.append(held, lease),
                     Incoming::End => 0,
                     Incoming::Read => {
+                        let most = match held.is_empty() {
+                            true => self.first_read(pool::SMALL),
+                            false => usize::MAX,
+                        };
                         held.make_room();
-                        self.read_into(held)?
+                        self.read_into(held, most)?
                     }
                 };
                 Ok((n, n))
@@ -167,30 +175,44 @@ impl Stream {
         n
     }
 
-    /// One read into a buffer of its own; empty at the end.
-    fn read(&self, hint: usize) -> Result<Lease, Errno> {
+    /// One read of at most `most` bytes into a buffer of its own; empty at the end.
+    fn read(&self, hint: usize, most: usize) -> Result<Lease, Errno> {
         let mut lease = Lease::holding(pool::take_block(hint), 0);
-        let n = self.read_into(&mut lease)?;
+        let n = self.read_into(&mut lease, most)?;
         Ok(if n == 0 { Lease::empty() } else { lease })
+    }
+
+    /// Most bytes that a read takes which may be the start of a message, where there is room for `room`.
+    fn first_read(&self, room: usize) -> usize {
+        let follows_moved = self.moved.replace(false) && room <= pool::SMALL;
+        if follows_moved {
+            HEADS_WORTH
+        } else {
+            usize::MAX
+        }
     }
 
     /// Moves what is there into an empty pipe.
     fn fill(&self, mut pipe: Pipe, most: usize) -> Result<Received, Errno> {
         let result = pipe.fill(&self.source, most);
-        self.eager.set(result == Ok(most));
+        // Less than a pipe holds is all that the caller expects.
+        self.eager.set(result == Ok(most) && most >= pipe::SIZE);
         Ok(match result? {
             0 => Received::Bytes(Lease::empty()),
-            _ => Received::Piped(pipe),
+            _ => {
+                self.moved.set(true);
+                Received::Piped(pipe)
+            }
         })
     }
 
-    /// One read to the end of `lease`'s buffer. A full one says that more may be there, so the
-    /// next receive tries before it waits.
-    fn read_into(&self, lease: &mut Lease) -> Result<usize, Errno> {
+    /// One read of at most `most` bytes, to the end of `lease`'s buffer. A full one says that more may be
+    /// there, so the next receive tries before it waits.
+    fn read_into(&self, lease: &mut Lease, most: usize) -> Result<usize, Errno> {
         let mut result = Ok(0);
         lease.fill_with(|room| {
-            let most = room.len();
-            result = self.source.recv(room);
+            let most = most.min(room.len());
+            result = self.source.recv(&mut room[..most]);
             self.eager.set(result == Ok(most));
             result.unwrap_or(0)
         });

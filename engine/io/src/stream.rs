@@ -22,6 +22,8 @@ pub struct Stream {
     peer: Peer,
     /// Bytes may be there already: try before waiting.
     pub(crate) eager: Cell<bool>,
+    /// What came last was moved through a pipe.
+    pub(crate) moved: Cell<bool>,
     /// A send is under way, or did not reach its end: nothing sensible can follow.
     pub(crate) poisoned: Cell<bool>,
     /// A send was told that the connection was reset. The kernel tells that once.
@@ -65,6 +67,7 @@ impl Stream {
             source,
             peer,
             eager: Cell::new(true),
+            moved: Cell::new(false),
             poisoned: Cell::new(false),
             was_reset: Cell::new(false),
             recv_deadline: Slot::default(),
@@ -98,8 +101,13 @@ impl Stream {
         self.send_limit.set(limit);
     }
 
+    /// Begins to watch a connection that becomes idle, where the driver can.
+    pub fn watch(&self) {
+        self.source.watch();
+    }
+
     /// True while an idle connection can be used: neither ended nor failed, no bytes that nobody
-    /// asked for, no send cut off. Costs a system call, but where the driver receives ahead: then
+    /// asked for, no send cut off. Costs a system call, but where the driver has watched it: then
     /// it is what was known when the core's present round began, which is a moment ago.
     pub fn looks_alive(&self) -> bool {
         !self.poisoned.get()

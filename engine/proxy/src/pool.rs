@@ -160,6 +160,7 @@ impl Pool {
         }
         let waiting = self.servers.entry(server).or_default();
         if waiting.len() < room {
+            link.stream.watch();
             waiting.push_back(Idle { link, since: now });
             self.idle += 1;
         } else if let Some(spill) = spill {

@@ -146,6 +146,13 @@ impl Source {
         }
     }
 
+    /// Begins to watch what comes, where the driver can.
+    pub(crate) fn watch(&self) {
+        if let Self::Native(source) = self {
+            source.watch();
+        }
+    }
+
     /// Whether nothing has come, where the driver knows that without asking the kernel.
     pub(crate) fn is_quiet(&self) -> Option<bool> {
         match self {

@@ -99,6 +99,53 @@ fn all_bytes_arrive_in_order_and_most_are_not_copied() {
 }
 
 #[test]
+fn behind_bytes_that_were_moved_little_is_copied_at_first() {
+    each(async || {
+        let ((source, from), (to, _sink)) = line().await;
+        let writing = write_all(&source, noise(PIECE));
+        let mut left = PIECE;
+        while left > 0 {
+            left -= piped(&from, left).await.len();
+        }
+        join(writing).await;
+        write_all(&source, noise(64 << 10)).join().unwrap();
+        let mut held = Lease::empty();
+        from.recv_more(&mut held).await.unwrap();
+        assert_eq!(held.len(), 4 << 10);
+        let rest = piped(&from, 60 << 10).await;
+        to.send_piped(rest).await.unwrap();
+        // Bytes that were copied in between say that no more is likely to be moved.
+        write_all(&source, noise(16 << 10)).join().unwrap();
+        assert_eq!(from.recv().await.unwrap().len(), 4 << 10);
+        assert_eq!(from.recv().await.unwrap().len(), 12 << 10);
+    });
+}
+
+#[test]
+fn a_watched_connection_tells_what_becomes_of_it() {
+    each(async || {
+        let ((source, from), (_to, _sink)) = line().await;
+        let writing = write_all(&source, noise(64 << 10));
+        let mut left = 64 << 10;
+        while left > 0 {
+            left -= piped(&from, left).await.len();
+        }
+        join(writing).await;
+        from.watch();
+        sleep(millis(5)).await;
+        assert!(from.looks_alive());
+        (&source).write_all(b"x").unwrap();
+        sleep(millis(5)).await;
+        assert!(!from.looks_alive());
+        assert_eq!(&*from.recv().await.unwrap(), b"x");
+        from.watch();
+        drop(source);
+        sleep(millis(5)).await;
+        assert!(!from.looks_alive());
+    });
+}
+
+#[test]
 fn receives_of_both_kinds_take_turns_at_random() {
     for seed in 0..12 {
         each(async || {

@@ -211,15 +211,30 @@ impl Source {
         });
     }
 
+    /// Has the kernel tell what comes, so that [`Source::is_quiet`] knows.
+    pub(crate) fn watch(&self) {
+        core::with(self.run, |core| {
+            let slot = core.slots.owned(self.key);
+            let told = slot.receiving || slot.polling_in || slot.readable;
+            if told || slot.end.is_some() || !slot.unread.is_empty() {
+                return;
+            }
+            match slot.bulk {
+                0 => core.receive(self.key, self.fd()),
+                _ => core.poll_in(self.key, self.fd().as_raw_fd()),
+            }
+        });
+    }
+
     /// Whether nothing had come when the kernel was last asked, which is once a round; nothing where
-    /// the driver does not know, as it does not receive ahead.
+    /// the driver does not know, as it neither receives ahead nor waits for readiness.
     pub(crate) fn is_quiet(&self) -> Option<bool> {
         core::with(self.run, |core| {
             // Bytes that have left the socket may wait there.
             core.take_news();
             let slot = core.slots.owned(self.key);
             let came = !slot.unread.is_empty() || slot.end.is_some() || slot.send_failed.is_some();
-            (came || slot.receiving).then_some(!came)
+            (came || slot.receiving || slot.polling_in).then_some(!came)
         })
         .flatten()
     }
