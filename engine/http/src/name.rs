@@ -93,14 +93,14 @@ impl Name {
         let (Some(first), Some(last)) = (text.first(), text.last()) else {
             return Name::Other;
         };
-        let name = TABLE[slot(
+        let known = &TABLE[slot(
             text.len(),
             *first,
             *last,
             text[text.len().saturating_sub(2)],
         )];
-        if is_spelt(text, name.as_str().as_bytes()) {
-            name
+        if known.len == text.len() && known.words == words(text) {
+            known.name
         } else {
             Name::Other
         }
@@ -151,48 +151,65 @@ impl Name {
     }
 }
 
-/// Compares with a known name without regard to case, a word at a time: the standard library goes
-/// byte by byte, and this is done for every field of every message.
+/// A name that is known, spelt as it is compared.
+#[derive(Clone, Copy)]
+struct Known {
+    name: Name,
+    len: usize,
+    words: [u64; 3],
+}
+
+/// All bytes of a name, in lower case, as words of which some may overlap: the standard library goes byte
+/// by byte, and this is done for every field of every message. Nothing for names that are too long.
 #[inline]
-fn is_spelt(text: &[u8], known: &[u8]) -> bool {
-    text.len() == known.len()
-        && match text.len() {
-            0..4 => text.eq_ignore_ascii_case(known),
-            4..8 => {
-                half_word(text) == half_word(known) && half_word_end(text) == half_word_end(known)
-            }
-            8..=16 => word(text) == word(known) && word_end(text) == word_end(known),
-            _ => {
-                word(text) == word(known)
-                    && word(&text[8..]) == word(&known[8..])
-                    && word_end(text) == word_end(known)
-            }
+const fn words(text: &[u8]) -> [u64; 3] {
+    match text.len() {
+        1..4 => {
+            let (first, middle, last) = (text[0], text[text.len() / 2], text[text.len() - 1]);
+            [
+                lower(u32::from_le_bytes([first, middle, last, 0]) as u64),
+                0,
+                0,
+            ]
         }
+        4..8 => [half_word(text), half_word_end(text), 0],
+        8..=16 => [word(text), word_end(text), 0],
+        17..=LONGEST => [word(text), word(text.split_at(8).1), word_end(text)],
+        _ => [0; 3],
+    }
 }
 
-/// The first eight bytes in lower case, if there are as many.
+/// The first eight bytes in lower case; 0 where there are fewer.
 #[inline]
-fn word(text: &[u8]) -> Option<u64> {
-    text.first_chunk()
-        .map(|bytes| lower(u64::from_le_bytes(*bytes)))
-}
-
-#[inline]
-fn word_end(text: &[u8]) -> Option<u64> {
-    text.last_chunk()
-        .map(|bytes| lower(u64::from_le_bytes(*bytes)))
-}
-
-#[inline]
-fn half_word(text: &[u8]) -> Option<u64> {
-    text.first_chunk()
-        .map(|bytes| lower(u32::from_le_bytes(*bytes).into()))
+const fn word(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(bytes) => lower(u64::from_le_bytes(*bytes)),
+        None => 0,
+    }
 }
 
 #[inline]
-fn half_word_end(text: &[u8]) -> Option<u64> {
-    text.last_chunk()
-        .map(|bytes| lower(u32::from_le_bytes(*bytes).into()))
+const fn word_end(text: &[u8]) -> u64 {
+    match text.last_chunk() {
+        Some(bytes) => lower(u64::from_le_bytes(*bytes)),
+        None => 0,
+    }
+}
+
+#[inline]
+const fn half_word(text: &[u8]) -> u64 {
+    match text.first_chunk() {
+        Some(bytes) => lower(u32::from_le_bytes(*bytes) as u64),
+        None => 0,
+    }
+}
+
+#[inline]
+const fn half_word_end(text: &[u8]) -> u64 {
+    match text.last_chunk() {
+        Some(bytes) => lower(u32::from_le_bytes(*bytes) as u64),
+        None => 0,
+    }
 }
 
 /// Bytes with their letters in lower case. Other bytes may change too, but never into a letter, a
@@ -216,7 +233,7 @@ const DISGUISED: [Name; 7] = [
 const LONGEST: usize = 24;
 
 const SLOTS: usize = 256;
-const TABLE: [Name; SLOTS] = build();
+static TABLE: [Known; SLOTS] = build();
 
 /// Where a name's id lies. The factors were found by trial; `build` proves that no two names share
 /// a slot.
@@ -225,8 +242,13 @@ const fn slot(len: usize, first: u8, last: u8, before: u8) -> usize {
     (len * 191 + first as usize * 138 + last as usize * 81 + before as usize * 99) % SLOTS
 }
 
-const fn build() -> [Name; SLOTS] {
-    let mut table = [Name::Other; SLOTS];
+const fn build() -> [Known; SLOTS] {
+    let nothing = Known {
+        name: Name::Other,
+        len: 0,
+        words: [0; 3],
+    };
+    let mut table = [nothing; SLOTS];
     let mut index = 0;
     while index < KNOWN.len() {
         let text = TEXTS[index].as_bytes();
@@ -238,10 +260,14 @@ const fn build() -> [Name; SLOTS] {
             text[text.len() - 2],
         );
         assert!(
-            matches!(table[at], Name::Other),
+            matches!(table[at].name, Name::Other),
             "two names share a slot: change the factors"
         );
-        table[at] = KNOWN[index];
+        table[at] = Known {
+            name: KNOWN[index],
+            len: text.len(),
+            words: words(text),
+        };
         index += 1;
     }
     table

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ringfence_balance::{Group, ServerId};
+use ringfence_balance::{Group, Server, ServerId};
 use ringfence_config::{LogFormat, Plan, Upstream, UpstreamId};
 use ringfence_http::HeadLimits;
 use ringfence_telemetry::RouteStats;
 
 use crate::house::{Adoption, House};
 use crate::lane::Lane;
-use crate::pool::Berth;
+use crate::pool::{Berth, Spill};
 use crate::share::share;
 
 /// A plan, ready to be served by one worker.
@@ -31,8 +31,10 @@ pub(crate) struct Epoch {
     pub(crate) most_held: usize,
     /// Idle connections that this worker keeps to a server, by upstream.
     pool_rooms: Vec<usize>,
-    /// The upstream of each server.
-    homes: HashMap<ServerId, UpstreamId>,
+    /// What cores have to spare of idle connections, by upstream and the server's index in its group.
+    spills: Vec<Vec<Arc<Spill>>>,
+    /// The upstream of each server, and its index there.
+    homes: HashMap<ServerId, (UpstreamId, usize)>,
 }
 
 /// The name under which metrics show requests that no route took.
@@ -88,6 +90,7 @@ impl Epoch {
             most_held: usize::try_from(plan.limits.max_buffers).unwrap_or(usize::MAX)
                 / workers.max(1),
             pool_rooms: plan.upstreams.iter().map(room).collect(),
+            spills: spills(&adoption),
             homes: homes(&adoption),
             plan,
             adoption,
@@ -99,15 +102,19 @@ impl Epoch {
         self.plan.access_log.format != LogFormat::Off
     }
 
+    /// How the pool sees the server with that index in its upstream's group.
+    pub(crate) fn berth(&self, upstream: UpstreamId, ix: usize) -> Berth<'_> {
+        Berth {
+            server: self.lanes[upstream.index()].group.servers[ix].id,
+            spill: &self.spills[upstream.index()][ix],
+            policy: &self.plan.upstream(upstream).pool,
+        }
+    }
+
     /// How the pool sees a server; nothing for one that has left the plan.
-    pub(crate) fn berth(&self, server: ServerId) -> Option<Berth<'_>> {
-        let upstream = self.homes.get(&server)?;
-        let policy = &self.plan.upstream(*upstream).pool;
-        Some(Berth {
-            server,
-            spill: self.adoption.spill(server),
-            policy,
-        })
+    pub(crate) fn berth_of(&self, server: ServerId) -> Option<Berth<'_>> {
+        let (upstream, ix) = *self.homes.get(&server)?;
+        Some(self.berth(upstream, ix))
     }
 
     /// Idle connections that this worker keeps to each server of an upstream.
@@ -116,14 +123,20 @@ impl Epoch {
     }
 }
 
-fn homes(adoption: &Adoption) -> HashMap<ServerId, UpstreamId> {
+fn spills(adoption: &Adoption) -> Vec<Vec<Arc<Spill>>> {
+    let of = |server: &Arc<Server>| adoption.spill(server.id).clone();
+    let groups = adoption.roster.groups.iter();
+    groups
+        .map(|group| group.servers.iter().map(of).collect())
+        .collect()
+}
+
+fn homes(adoption: &Adoption) -> HashMap<ServerId, (UpstreamId, usize)> {
     let groups = adoption.roster.groups.iter().zip(0..);
     groups
         .flat_map(|(group, at)| {
-            group
-                .servers
-                .iter()
-                .map(move |server| (server.id, UpstreamId(at)))
+            let servers = group.servers.iter().enumerate();
+            servers.map(move |(ix, server)| (server.id, (UpstreamId(at), ix)))
         })
         .collect()
 }

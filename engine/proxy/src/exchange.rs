@@ -26,9 +26,8 @@ pub(crate) enum Station {
     Dial,
     /// The same server again, over a fresh connection.
     Redial(Ticket),
+    /// Then Answer and Relay, with the same call.
     Ask(Call),
-    Answer(Call),
-    Relay(Call),
     Refuse(Refusal),
     Finish(Next),
 }

@@ -97,9 +97,9 @@ impl Adoption {
         })
     }
 
-    /// The queue of idle connections to `server` that any core may take from.
-    pub(crate) fn spill(&self, server: ServerId) -> Option<&Arc<Spill>> {
-        self.spills.get(&server)
+    /// The queue of idle connections to `server`, which is in the roster, that any core may take from.
+    pub(crate) fn spill(&self, server: ServerId) -> &Arc<Spill> {
+        &self.spills[&server]
     }
 
     /// Closes one spilled connection, whoever's it is; false where there is none.
@@ -111,9 +111,7 @@ impl Adoption {
     pub(crate) fn expire_spills(&self, now: Duration) {
         for group in &self.roster.groups {
             for server in &group.servers {
-                if let Some(spill) = self.spill(server.id) {
-                    expire(spill, &group.upstream.pool, now);
-                }
+                expire(self.spill(server.id), &group.upstream.pool, now);
             }
         }
     }

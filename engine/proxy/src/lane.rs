@@ -69,21 +69,16 @@ impl Lane {
         }
     }
 
-    /// A place on a server; where all are full, after a wait in the queue until at most `until`.
-    pub(crate) async fn admit(
-        self: &Rc<Self>,
-        want: &Want<'_>,
-        until: Duration,
-    ) -> Result<Ticket, Reason> {
-        // Those who wait already come first.
-        if self.waiting.borrow().is_empty() {
-            match self.try_admit(want) {
-                Ok(ticket) => return Ok(ticket),
-                Err(NoPick::NoServer) => return Err(Reason::NoServer),
-                Err(NoPick::Full) => {}
-            }
+    /// A place on a server, unless all are full or others wait already: then it is to be waited for.
+    pub(crate) fn admit(self: &Rc<Self>, want: &Want<'_>) -> Result<Option<Ticket>, Reason> {
+        if !self.waiting.borrow().is_empty() {
+            return Ok(None);
         }
-        self.queue(want, until).await
+        match self.try_admit(want) {
+            Ok(ticket) => Ok(Some(ticket)),
+            Err(NoPick::NoServer) => Err(Reason::NoServer),
+            Err(NoPick::Full) => Ok(None),
+        }
     }
 
     /// Counts a request against which retries are measured.
@@ -144,7 +139,12 @@ impl Lane {
         }
     }
 
-    async fn queue(self: &Rc<Self>, want: &Want<'_>, until: Duration) -> Result<Ticket, Reason> {
+    /// A place on a server after a wait in the queue until at most `until`.
+    pub(crate) async fn queue(
+        self: &Rc<Self>,
+        want: &Want<'_>,
+        until: Duration,
+    ) -> Result<Ticket, Reason> {
         let Some(place) = Place::take(self) else {
             return Err(Reason::QueueFull);
         };

@@ -84,8 +84,8 @@ impl Spill {
 pub struct Berth<'a> {
     /// Which server.
     pub server: ServerId,
-    /// Where other cores find its idle connections; none once it has left the plan.
-    pub spill: Option<&'a Arc<Spill>>,
+    /// Where other cores find its idle connections.
+    pub spill: &'a Arc<Spill>,
     /// The upstream's settings.
     pub policy: &'a Policy,
 }
@@ -135,7 +135,6 @@ impl Pool {
                 return Some((used_once_more(idle.link), Source::Own));
             }
         }
-        let spill = spill?;
         while let Some(parcel) = spill.0.pop() {
             if let Some(link) = unpack(parcel, policy, now) {
                 return Some((used_once_more(link), Source::Spill));
@@ -163,7 +162,7 @@ impl Pool {
             link.stream.watch();
             waiting.push_back(Idle { link, since: now });
             self.idle += 1;
-        } else if let Some(spill) = spill {
+        } else {
             offer(Idle { link, since: now }, spill);
         }
     }
@@ -215,11 +214,8 @@ fn retire(waiting: &mut VecDeque<Idle>, berth: &Berth<'_>, now: Duration) {
     while let Some(oldest) =
         waiting.pop_front_if(|idle| rested(idle) >= OFFER_AFTER.min(berth.policy.idle_timeout))
     {
-        if let Some(spill) = berth.spill
-            && rested(&oldest) < berth.policy.idle_timeout
-            && oldest.link.stream.looks_alive()
-        {
-            offer(oldest, spill);
+        if rested(&oldest) < berth.policy.idle_timeout && oldest.link.stream.looks_alive() {
+            offer(oldest, berth.spill);
         }
     }
 }
@@ -305,6 +301,11 @@ mod tests {
         (Link::fresh(Stream::attach(near.into()).unwrap(), born), far)
     }
 
+    /// A spill that no test looks at.
+    fn no_spill() -> Arc<Spill> {
+        Arc::new(Spill::new(1))
+    }
+
     fn on_a_core(test: impl FnOnce()) {
         run(&RunOptions::default(), async { test() }).unwrap();
     }
@@ -312,10 +313,10 @@ mod tests {
     #[test]
     fn the_newest_connection_is_used_first_and_counted() {
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::new(64));
+            let (policy, spill, mut pool) = (policy(), no_spill(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
-                spill: None,
+                spill: &spill,
                 policy: &policy,
             };
             let ((old, _a), (new, _b)) = (link(S(1)), link(S(2)));
@@ -332,10 +333,10 @@ mod tests {
     #[test]
     fn a_connection_that_the_server_closed_is_noticed() {
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::new(64));
+            let (policy, spill, mut pool) = (policy(), no_spill(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
-                spill: None,
+                spill: &spill,
                 policy: &policy,
             };
             let (gone, far) = link(S(1));
@@ -355,10 +356,10 @@ mod tests {
     #[test]
     fn worn_and_expired_connections_are_not_used() {
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::new(64));
+            let (policy, spill, mut pool) = (policy(), no_spill(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
-                spill: None,
+                spill: &spill,
                 policy: &policy,
             };
             let (aged, _a) = link(S(1));
@@ -384,7 +385,7 @@ mod tests {
                     let mut pool = Pool::new(64);
                     let berth = Berth {
                         server: SERVER,
-                        spill: Some(&spill),
+                        spill: &spill,
                         policy: &policy,
                     };
                     for _ in 0..3 {
@@ -402,7 +403,7 @@ mod tests {
             let mut pool = Pool::new(64);
             let berth = Berth {
                 server: SERVER,
-                spill: Some(&spill),
+                spill: &spill,
                 policy: &policy,
             };
             for _ in 0..2 {
@@ -419,7 +420,7 @@ mod tests {
             let (policy, spill, mut pool) = (policy(), Arc::new(Spill::new(8)), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
-                spill: Some(&spill),
+                spill: &spill,
                 policy: &policy,
             };
             let (idle, _far) = link(S(1));
@@ -439,7 +440,7 @@ mod tests {
             let (policy, spill, mut pool) = (policy(), Arc::new(Spill::new(8)), Pool::new(64));
             let berth = |server| Berth {
                 server: ServerId(server),
-                spill: Some(&spill),
+                spill: &spill,
                 policy: &policy,
             };
             let ((old, _a), (new, _b)) = (link(S(1)), link(S(1)));
@@ -455,10 +456,10 @@ mod tests {
     #[test]
     fn a_full_pool_keeps_the_newest() {
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::new(2));
+            let (policy, spill, mut pool) = (policy(), no_spill(), Pool::new(2));
             let berth = |server| Berth {
                 server: ServerId(server),
-                spill: None,
+                spill: &spill,
                 policy: &policy,
             };
             let mut fars = Vec::new();
@@ -477,10 +478,10 @@ mod tests {
     fn the_connections_of_a_server_that_left_are_closed() {
         let mut kept = None;
         on_a_core(|| {
-            let (policy, mut pool) = (policy(), Pool::new(64));
+            let (policy, spill, mut pool) = (policy(), no_spill(), Pool::new(64));
             let berth = Berth {
                 server: SERVER,
-                spill: None,
+                spill: &spill,
                 policy: &policy,
             };
             let (idle, far) = link(S(1));

@@ -1,4 +1,4 @@
-//! Whether a request that failed at one server is sent to another.
+//! What follows from an attempt that failed: whether the request is sent to another server.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use ringfence_config::Retry;
 use ringfence_http::{Fault, Name, Reason};
 use ringfence_io::{now, sleep};
 
-use crate::exchange::{Call, Exchange, Station};
+use crate::exchange::{Call, Exchange, Next, Station};
 use crate::presence::unless_gone;
 use crate::upload::Ended;
 
@@ -64,8 +64,48 @@ impl Cause {
     }
 }
 
-/// Goes on after an attempt that failed: to another server, or to a response of our own.
-pub(crate) fn after(ex: &mut Exchange<'_>, call: Call, cause: Cause) -> Station {
+/// How an attempt failed.
+pub(crate) enum Failure {
+    /// No final response's head came, or none that is good.
+    NoAnswer(Cause),
+    /// One came with a status that the route wants tried again, after this time.
+    Again(Duration),
+    /// The server cut its response off.
+    Cut(Reason),
+    /// It is the client's doing, or nobody's: who knows where the time for the whole exchange went.
+    Client(Reason),
+}
+
+impl Failure {
+    pub(crate) fn by_server(fault: Fault) -> Self {
+        Self::Cut(fault.from_upstream().reason)
+    }
+
+    pub(crate) fn by_client(fault: Fault) -> Self {
+        Self::Client(fault.reason)
+    }
+}
+
+/// Goes on after an attempt that failed: to another server, to a response of our own, or to the end where
+/// part of the server's has gone out.
+pub(crate) async fn after(ex: &mut Exchange<'_>, call: Call, failure: Failure) -> Station {
+    match failure {
+        Failure::NoAnswer(cause) => unanswered(ex, call, cause),
+        Failure::Again(wait) => again(ex, call, wait).await,
+        Failure::Cut(reason) => {
+            take_back(ex, &call);
+            call.ticket.failed();
+            broken_off(ex, reason)
+        }
+        Failure::Client(reason) => {
+            take_back(ex, &call);
+            drop(call);
+            broken_off(ex, reason)
+        }
+    }
+}
+
+fn unanswered(ex: &mut Exchange<'_>, call: Call, cause: Cause) -> Station {
     let repeatable = is_repeatable(ex, &call);
     take_back(ex, &call);
     let Call { ticket, link, .. } = call;
@@ -86,28 +126,38 @@ pub(crate) fn after(ex: &mut Exchange<'_>, call: Call, cause: Cause) -> Station 
     next(ex, cause, repeatable)
 }
 
+fn broken_off(ex: &mut Exchange<'_>, reason: Reason) -> Station {
+    if !ex.tally.answered {
+        return ex.refuse(reason);
+    }
+    ex.tally.reason = Some(reason);
+    Station::Finish(Next::Abort)
+}
+
 /// Goes on after a server could not be connected to.
 pub(crate) fn after_connect(ex: &mut Exchange<'_>, reason: Reason) -> Station {
     next(ex, Cause::Connect(reason), true)
 }
 
-/// Goes on with a final response head: relays it, unless the route wants its status retried
-/// and that is possible.
-pub(crate) async fn unless_repeated(ex: &mut Exchange<'_>, call: Call, status: u16) -> Station {
-    let cause = Cause::Status(status);
+/// Lets a final response's head pass, unless the route wants its status tried again and that is possible.
+pub(crate) fn unless_wanted(ex: &Exchange<'_>, call: &Call, status: u16) -> Result<(), Failure> {
     if !ex.route().retry.statuses.contains(status) {
-        return Station::Relay(call);
+        return Ok(());
     }
-    let Some(wait) = retry_after(ex, &call) else {
-        return Station::Relay(call);
+    let Some(wait) = retry_after(ex, call) else {
+        return Ok(());
     };
     let in_time = ex.expires.is_none_or(|end| now() + wait < end);
-    if !in_time || !is_permitted(ex, cause, is_repeatable(ex, &call)) {
-        return Station::Relay(call);
+    if in_time && is_permitted(ex, Cause::Status(status), is_repeatable(ex, call)) {
+        return Err(Failure::Again(wait));
     }
+    Ok(())
+}
+
+async fn again(ex: &mut Exchange<'_>, call: Call, wait: Duration) -> Station {
     take_back(ex, &call);
     // It did answer: what the status says of its health is for the ticket to judge.
-    call.ticket.answered(status, ex.tally.latency());
+    call.ticket.answered(ex.tally.status, ex.tally.latency());
     ex.tally.retries += 1;
     if !wait.is_zero() && unless_gone(&ex.conn.stream, sleep(wait)).await.is_none() {
         return ex.refuse(Reason::ClientGone);
@@ -165,7 +215,7 @@ fn retry_after(ex: &Exchange<'_>, call: &Call) -> Option<Duration> {
 }
 
 /// Ends the upload of a failed attempt; what it had not sent stays with the connection.
-pub(crate) fn take_back(ex: &mut Exchange<'_>, call: &Call) {
+fn take_back(ex: &mut Exchange<'_>, call: &Call) {
     if let Some(upload) = &call.upload {
         ex.conn.pending = upload.take_leftover();
     }

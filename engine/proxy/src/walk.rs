@@ -1,7 +1,8 @@
 //! The one place that moves an exchange between stations.
 
 use crate::conn::Conn;
-use crate::exchange::{Arrival, Exchange, Heads, Next, Station};
+use crate::exchange::{Arrival, Call, Exchange, Heads, Next, Station};
+use crate::retry::{self, Failure};
 use crate::stations::{answer, ask, dial, finish, refuse, relay, route, screen};
 
 /// Takes a request, whose head is in `heads`, through its stations to its end.
@@ -14,11 +15,19 @@ pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -
             Station::Route => route::choose(&mut ex),
             Station::Dial => dial::open(&mut ex).await,
             Station::Redial(ticket) => dial::anew(&mut ex, ticket).await,
-            Station::Ask(call) => ask::send(&mut ex, call).await,
-            Station::Answer(call) => answer::receive(&mut ex, call).await,
-            Station::Relay(call) => relay::pass(&mut ex, call).await,
+            Station::Ask(mut call) => match attempt(&mut ex, &mut call).await {
+                Ok(next) => relay::end(&mut ex, call, next),
+                Err(failure) => retry::after(&mut ex, call, failure).await,
+            },
             Station::Refuse(refusal) => refuse::send(&mut ex, refusal).await,
             Station::Finish(next) => return finish::close(ex, next),
         }
     }
+}
+
+/// Takes a call, which stays where it is, through the stations at its server.
+async fn attempt(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next, Failure> {
+    ask::send(ex, call).await?;
+    answer::receive(ex, call).await?;
+    relay::pass(ex, call).await
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence_balance::ServerId;
-use ringfence_config::UpstreamId;
 use ringfence_http::Reason;
 use ringfence_io::{Stats, Stream, held_bytes, now, stats};
 use ringfence_telemetry::{LogQueue, WorkerStats};
@@ -16,7 +15,7 @@ use crate::date::DateText;
 use crate::epoch::Epoch;
 use crate::house::{Adoption, House};
 use crate::lane::Lane;
-use crate::pool::{Link, Pool, Source};
+use crate::pool::{Berth, Link, Pool, Source};
 use crate::request_id::{MadeId, RequestIds};
 
 /// Most bytes that one receive of a body asks for.
@@ -113,7 +112,7 @@ impl Worker {
     pub(crate) fn sweep_pool(&self) {
         let epoch = self.epoch();
         let mut pool = self.pool.borrow_mut();
-        pool.sweep(now(), |server| epoch.berth(server));
+        pool.sweep(now(), |server| epoch.berth_of(server));
         self.stats.pool_idle.set(pool.idle() as u64);
         if self.index == 0 {
             epoch.adoption.expire_spills(now());
@@ -180,9 +179,8 @@ impl Worker {
     }
 
     /// An idle connection to a server, where there is one; see [`Pool::take`].
-    pub(crate) fn reuse(&self, epoch: &Epoch, server: ServerId) -> Option<Link> {
-        let berth = epoch.berth(server)?;
-        let found = self.pool.borrow_mut().take(&berth, now());
+    pub(crate) fn reuse(&self, berth: &Berth<'_>) -> Option<Link> {
+        let found = self.pool.borrow_mut().take(berth, now());
         match found {
             Some((_, Source::Own)) => self.stats.pool_hits.inc(),
             Some((_, Source::Spill)) => self.stats.pool_spill_hits.inc(),
@@ -196,12 +194,10 @@ impl Worker {
         self.pool.borrow_mut().close_oldest() || epoch.adoption.close_spilled()
     }
 
-    /// Keeps a connection for the next request to its server.
-    pub(crate) fn keep(&self, epoch: &Epoch, upstream: UpstreamId, server: ServerId, link: Link) {
-        if let (false, Some(berth)) = (self.is_draining(), epoch.berth(server)) {
-            self.pool
-                .borrow_mut()
-                .put(link, &berth, epoch.pool_room(upstream), now());
+    /// Keeps a connection for the next request to its server, of which this core may have `room`.
+    pub(crate) fn keep(&self, link: Link, berth: &Berth<'_>, room: usize) {
+        if !self.is_draining() {
+            self.pool.borrow_mut().put(link, berth, room, now());
         }
     }
 

@@ -4,13 +4,13 @@ use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::time::Duration;
 
-use ringfence_http::{Fault, HeadWriter, Reason, Version};
+use ringfence_http::{HeadWriter, Reason, Version};
 use ringfence_io::{Lease, Outgoing, Scratch, now};
 
 use crate::edits;
-use crate::exchange::{Call, Exchange, Station};
+use crate::exchange::{Call, Exchange};
 use crate::presence::unless_gone;
-use crate::retry::{self, Cause};
+use crate::retry::{self, Cause, Failure};
 use crate::upload::{Upload, alongside};
 
 /// Interim responses that one request may have; a server that sends more is broken.
@@ -19,33 +19,27 @@ const MAX_INTERIM: u32 = 32;
 /// How long a server may think before we look whether the client is still there.
 const LOOK_AFTER: Duration = Duration::from_millis(500);
 
-/// Receives heads up to the final one.
-pub(crate) async fn receive(ex: &mut Exchange<'_>, mut call: Call) -> Station {
+/// Receives heads up to the final one, unless that is one which the route wants tried again.
+pub(crate) async fn receive(ex: &mut Exchange<'_>, call: &mut Call) -> Result<(), Failure> {
     let mut patience = Patience::default();
     let mut interim = 0;
     loop {
-        let len = match next_head(ex, &mut call, &mut patience).await {
-            Ok(len) => len,
-            Err(Trouble::Server(cause)) => return retry::after(ex, call, cause),
-            Err(Trouble::Client(fault)) => {
-                retry::take_back(ex, &call);
-                return ex.refuse(fault.reason);
-            }
-        };
+        let len = next_head(ex, call, &mut patience).await?;
         let head = call.pending.split_to(len);
         let status = ex.heads.response.status;
         if status >= 200 {
             ex.tally.first_byte = Some(now());
             ex.tally.status = status;
             call.head = head;
-            return retry::unless_repeated(ex, call, status).await;
+            return retry::unless_wanted(ex, call, status);
         }
         interim += 1;
         if status == 101 || interim > MAX_INTERIM {
-            return retry::after(ex, call, Cause::BadHead(Reason::BadUpstreamHead));
+            let cause = Cause::BadHead(Reason::BadUpstreamHead);
+            return Err(Failure::NoAnswer(cause));
         }
         if forward_interim(ex, &head).await.is_err() {
-            return ex.refuse(Reason::ClientGone);
+            return Err(Failure::Client(Reason::ClientGone));
         }
         if let (100, Some(upload)) = (status, &call.upload) {
             upload.invite();
@@ -91,17 +85,12 @@ impl Patience {
     }
 }
 
-enum Trouble {
-    Server(Cause),
-    Client(Fault),
-}
-
 /// The length of the next response head, which is then parsed in `ex.heads.response`.
 async fn next_head(
     ex: &mut Exchange<'_>,
     call: &mut Call,
     patience: &mut Patience,
-) -> Result<usize, Trouble> {
+) -> Result<usize, Failure> {
     let method = ex.heads.request.method;
     loop {
         if !call.pending.is_empty() {
@@ -112,16 +101,16 @@ async fn next_head(
             match parsed {
                 Ok(Some(len)) => return Ok(len),
                 Ok(None) => {}
-                Err(fault) => return Err(Trouble::Server(Cause::of_head(fault))),
+                Err(fault) => return Err(Failure::NoAnswer(Cause::of_head(fault))),
             }
         }
         match wait(ex, call, patience).await? {
-            Ok(0) => return Err(Trouble::Server(ended(call, Reason::UpstreamClosed))),
+            Ok(0) => return Err(Failure::NoAnswer(ended(call, Reason::UpstreamClosed))),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::TimedOut => {
-                return Err(Trouble::Server(patience.exhausted(ex)));
+                return Err(Failure::NoAnswer(patience.exhausted(ex)));
             }
-            Err(_) => return Err(Trouble::Server(ended(call, Reason::UpstreamReset))),
+            Err(_) => return Err(Failure::NoAnswer(ended(call, Reason::UpstreamReset))),
         }
     }
 }
@@ -142,7 +131,7 @@ async fn wait(
     ex: &Exchange<'_>,
     call: &mut Call,
     patience: &mut Patience,
-) -> Result<io::Result<usize>, Trouble> {
+) -> Result<io::Result<usize>, Failure> {
     let Call {
         link,
         pending,
@@ -156,7 +145,10 @@ async fn wait(
         if look_at < until {
             link.stream.set_recv_deadline(Some(look_at));
             let received = pin!(link.stream.recv_more(pending));
-            match alongside(upload, received).await.map_err(Trouble::Client)? {
+            match alongside(upload, received)
+                .await
+                .map_err(Failure::by_client)?
+            {
                 Err(error) if error.kind() == ErrorKind::TimedOut => {}
                 received => return Ok(received),
             }
@@ -167,9 +159,12 @@ async fn wait(
         }
         link.stream.set_recv_deadline(Some(until));
         let either = pin!(unless_gone(&ex.conn.stream, link.stream.recv_more(pending)));
-        return match alongside(upload, either).await.map_err(Trouble::Client)? {
+        return match alongside(upload, either)
+            .await
+            .map_err(Failure::by_client)?
+        {
             Some(received) => Ok(received),
-            None => Err(Trouble::Client(Reason::ClientGone.into())),
+            None => Err(Failure::Client(Reason::ClientGone)),
         };
     }
 }

@@ -8,14 +8,14 @@ use ringfence_io::{Outgoing, Scratch};
 
 use crate::body::{Body, Coding, Prefix, frame};
 use crate::edits;
-use crate::exchange::{Call, Exchange, Station};
+use crate::exchange::{Call, Exchange};
 use crate::own::takes_away;
 use crate::pace::{MinRate, Pace};
-use crate::retry::{self, Cause};
+use crate::retry::{Cause, Failure};
 use crate::upload::{Ends, Upload};
 
 /// Sends the head; what is still to come of the body is moved beside the stations that follow.
-pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
+pub(crate) async fn send(ex: &mut Exchange<'_>, call: &mut Call) -> Result<(), Failure> {
     let out = message(ex);
     let timeouts = &ex.route().timeouts;
     let pace = pace(ex);
@@ -23,7 +23,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
         .stream
         .set_send_limit(Some(timeouts.between_bytes));
     if call.link.stream.send(out).await.is_err() {
-        return retry::after(ex, call, Cause::Ended(Reason::UpstreamReset));
+        return Err(Failure::NoAnswer(Cause::Ended(Reason::UpstreamReset)));
     }
     if let Some(rest) = &ex.rest {
         let ends = Ends {
@@ -36,7 +36,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, mut call: Call) -> Station {
         let pending = std::mem::take(&mut ex.conn.pending);
         call.upload = Some(Upload::start(ends, pending, rest.clone(), coding(ex), pace));
     }
-    Station::Answer(call)
+    Ok(())
 }
 
 /// Takes from what has been received the part of the body that is there; once a request.

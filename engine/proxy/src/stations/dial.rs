@@ -37,11 +37,17 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
         tried: &ex.tried,
     };
     let sticky = want.sticky;
-    let ticket = match unless_gone(&ex.conn.stream, lane.admit(&want, until)).await {
-        Some(Ok(ticket)) => ticket,
-        Some(Err(Reason::QueueTimeout)) => return ex.refuse(late),
-        Some(Err(reason)) => return ex.refuse(reason),
-        None => return ex.refuse(Reason::ClientGone),
+    let admitted = match lane.admit(&want) {
+        Ok(Some(ticket)) => Ok(ticket),
+        Ok(None) => unless_gone(&ex.conn.stream, lane.queue(&want, until))
+            .await
+            .unwrap_or(Err(Reason::ClientGone)),
+        Err(reason) => Err(reason),
+    };
+    let ticket = match admitted {
+        Ok(ticket) => ticket,
+        Err(Reason::QueueTimeout) => return ex.refuse(late),
+        Err(reason) => return ex.refuse(reason),
     };
     ex.facts.set_cookie = cookie_to_set(ex, &ticket, sticky);
     let picked = now();
@@ -49,7 +55,8 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     ex.tally.picked = Some(picked);
     ex.tally.server = Some(ticket.ix());
     ex.tried.push(ticket.ix());
-    match ex.conn.worker.reuse(&ex.epoch, ticket.server().id) {
+    let berth = ex.epoch.berth(ex.upstream(), ticket.ix());
+    match ex.conn.worker.reuse(&berth) {
         Some(link) => connected(ex, ticket, link),
         None => anew(ex, ticket).await,
     }

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::time::Duration;
 
-use ringfence_http::{Fault, Framing, Reason, Version};
+use ringfence_http::{Framing, Reason, Version};
 use ringfence_io::{Lease, Outgoing, Received, Scratch, now, timeout_at};
 
 use crate::body::{Body, Coding, Piece, frame};
@@ -12,67 +12,53 @@ use crate::edits;
 use crate::exchange::{Call, Exchange, Next, Station};
 use crate::own::takes_away;
 use crate::passage;
-use crate::retry;
+use crate::retry::Failure;
 use crate::upload::{Ended, Upload, alongside};
 
 /// How often to look whether the request's body is still on its way.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Why a response ended before its end, and who is to answer for it.
-enum Cut {
-    Server(Reason),
-    /// The client, or nobody: who knows where the time for the whole exchange went.
-    Client(Reason),
-}
-
-impl Cut {
-    fn by_server(fault: Fault) -> Self {
-        Self::Server(fault.from_upstream().reason)
-    }
-
-    fn by_client(fault: Fault) -> Self {
-        Self::Client(fault.reason)
-    }
-}
-
-/// Relays the response to its end.
-pub(crate) async fn pass(ex: &mut Exchange<'_>, mut call: Call) -> Station {
+/// Relays the response to its end, and says what the client's connection does next.
+pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next, Failure> {
     let framing = ex.heads.response.framing;
     let coding = coding(ex, framing);
-    let keep = keeps_client(ex, &call, framing, coding);
+    let keep = keeps_client(ex, call, framing, coding);
     let mut body = Body::new(framing, u64::MAX);
     if let (Some(route), false) = (ex.facts.route, ex.route().response_headers.is_empty()) {
         let epoch = ex.epoch.clone();
         body.drop_trailers(move |name| takes_away(&epoch.plan.route(route).response_headers, name));
     }
     let mut out = Scratch::take();
-    edits::write_response(ex, &call, coding, keep, &mut out);
+    edits::write_response(ex, call, coding, keep, &mut out);
     call.head = Lease::empty();
 
-    let outcome = pump(ex, &mut call, &mut body, out, coding).await;
+    let outcome = pump(ex, call, &mut body, out, coding).await;
     ex.tally.bytes_out = body.received();
-    match outcome {
-        Ok(()) => {
-            let next = end_of_request(ex, &mut call, keep);
-            recycle(ex, call, framing);
-            Station::Finish(next)
-        }
-        Err(cut) => {
-            retry::take_back(ex, &call);
-            let reason = match cut {
-                Cut::Server(reason) => {
-                    call.ticket.failed();
-                    reason
-                }
-                Cut::Client(reason) => reason,
-            };
-            if !ex.tally.answered {
-                return ex.refuse(reason);
-            }
-            ex.tally.reason = Some(reason);
-            Station::Finish(Next::Abort)
-        }
+    outcome?;
+    Ok(end_of_request(ex, call, keep))
+}
+
+/// Ends a call whose response has been relayed: gives the server's connection back for the next request
+/// where it is fit for one.
+pub(crate) fn end(ex: &mut Exchange<'_>, call: Call, next: Next) -> Station {
+    let whole = call
+        .upload
+        .as_ref()
+        .is_none_or(|upload| upload.ended() == Some(Ended::Complete));
+    let response = &ex.heads.response;
+    let fit = whole
+        && response.keep_alive
+        && response.framing != Framing::UntilClose
+        && call.pending.is_empty();
+    let Call { ticket, link, .. } = call;
+    let ix = ticket.ix();
+    ticket.answered(ex.tally.status, ex.tally.latency());
+    if fit {
+        let (epoch, upstream) = (&ex.epoch, ex.upstream());
+        let room = epoch.pool_room(upstream);
+        ex.conn.worker.keep(link, &epoch.berth(upstream, ix), room);
     }
+    Station::Finish(next)
 }
 
 async fn pump(
@@ -81,10 +67,10 @@ async fn pump(
     body: &mut Body,
     mut out: Scratch,
     coding: Coding,
-) -> Result<(), Cut> {
+) -> Result<(), Failure> {
     loop {
         if ex.is_expired() {
-            return Err(Cut::Client(Reason::RequestTimeout));
+            return Err(Failure::Client(Reason::RequestTimeout));
         }
         let piece = next_piece(body, &mut call.pending)?;
         let done = piece.done;
@@ -96,7 +82,7 @@ async fn pump(
             return Ok(());
         }
         if !advance(ex, call, body).await? {
-            body.end().map_err(Cut::by_server)?;
+            body.end().map_err(Failure::by_server)?;
             let last = frame(Scratch::take(), Lease::empty(), true, None, coding);
             return send(ex, call, last).await;
         }
@@ -104,7 +90,7 @@ async fn pump(
     }
 }
 
-fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Cut> {
+fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Failure> {
     if pending.is_empty() {
         return Ok(Piece {
             data: Lease::empty(),
@@ -112,12 +98,12 @@ fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Cut> {
             trailers: None,
         });
     }
-    body.decode(pending).map_err(Cut::by_server)
+    body.decode(pending).map_err(Failure::by_server)
 }
 
 /// Gets more of the body, and has it sent where nobody need see it; false at the end of the server's
 /// connection.
-async fn advance(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Result<bool, Cut> {
+async fn advance(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Result<bool, Failure> {
     match receive(ex, call, body).await? {
         Received::Bytes(more) => {
             call.pending = more;
@@ -132,7 +118,7 @@ async fn advance(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Res
     }
 }
 
-async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(), Cut> {
+async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(), Failure> {
     let client = ex.conn.stream.clone();
     deliver(ex, call, client.send(out)).await
 }
@@ -142,7 +128,7 @@ async fn deliver(
     ex: &mut Exchange<'_>,
     call: &mut Call,
     sending: impl Future<Output = io::Result<()>>,
-) -> Result<(), Cut> {
+) -> Result<(), Failure> {
     ex.conn
         .stream
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
@@ -153,21 +139,21 @@ async fn deliver(
         None => sending.await,
         Some(end) => match timeout_at(end, sending).await {
             Ok(sent) => sent,
-            Err(_) => return Err(Cut::Client(Reason::RequestTimeout)),
+            Err(_) => return Err(Failure::Client(Reason::RequestTimeout)),
         },
     };
     match sent {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => {
-            Err(Cut::Client(Reason::SlowClient))
+            Err(Failure::Client(Reason::SlowClient))
         }
-        Ok(Err(_)) => Err(Cut::Client(Reason::ClientGone)),
-        Err(fault) => Err(Cut::by_client(fault)),
+        Ok(Err(_)) => Err(Failure::Client(Reason::ClientGone)),
+        Err(fault) => Err(Failure::by_client(fault)),
     }
 }
 
 /// Receives more of the body; empty bytes are the end of the server's connection.
-async fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &Body) -> Result<Received, Cut> {
+async fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &Body) -> Result<Received, Failure> {
     let server = call.link.stream.clone();
     let worker = ex.conn.worker.clone();
     loop {
@@ -184,11 +170,11 @@ async fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &Body) -> Result<
             Ok(Ok(received)) => Ok(received),
             Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => match late {
                 Reason::BetweenBytesTimeout if waits => continue,
-                Reason::BetweenBytesTimeout => Err(Cut::Server(late)),
-                _ => Err(Cut::Client(late)),
+                Reason::BetweenBytesTimeout => Err(Failure::Cut(late)),
+                _ => Err(Failure::Client(late)),
             },
-            Ok(Err(_)) => Err(Cut::Server(Reason::UpstreamReset)),
-            Err(fault) => Err(Cut::by_client(fault)),
+            Ok(Err(_)) => Err(Failure::Cut(Reason::UpstreamReset)),
+            Err(fault) => Err(Failure::by_client(fault)),
         };
     }
 }
@@ -223,22 +209,4 @@ fn end_of_request(ex: &mut Exchange<'_>, call: &mut Call, keep: bool) -> Next {
         ex.conn.pending = upload.take_leftover();
     }
     if keep { Next::Keep } else { ex.farewell() }
-}
-
-/// Gives the server's connection back for the next request where it is fit for one.
-fn recycle(ex: &mut Exchange<'_>, call: Call, framing: Framing) {
-    let whole = call
-        .upload
-        .as_ref()
-        .is_none_or(|upload| upload.ended() == Some(Ended::Complete));
-    let fit = whole
-        && ex.heads.response.keep_alive
-        && framing != Framing::UntilClose
-        && call.pending.is_empty();
-    let Call { ticket, link, .. } = call;
-    let server = ticket.server().id;
-    ticket.answered(ex.tally.status, ex.tally.latency());
-    if fit {
-        ex.conn.worker.keep(&ex.epoch, ex.upstream(), server, link);
-    }
 }

@@ -77,6 +77,8 @@ pub(super) struct Core {
     /// Empty ones, for sends to come.
     pub(super) departures: Spares<Box<Departure>>,
     taken: Vec<Completion>,
+    /// Counts turns, as far as it fits.
+    turns: u8,
 }
 
 /// The number of the run that goes on on this thread; 0 where none does.
@@ -109,6 +111,7 @@ pub(super) fn begin(sizes: Sizes) -> io::Result<()> {
         woken: Vec::new(),
         departures: Spares::new(DEPARTURES_KEPT),
         taken: Vec::new(),
+        turns: 0,
     };
     let run = RUNS.get() + 1;
     RUNS.set(run);
@@ -153,6 +156,7 @@ impl Core {
             buffers.refill(self.most_unread.saturating_sub(self.unread));
         }
         self.ring.turn(wait)?;
+        self.turns = self.turns.wrapping_add(1);
         self.take(COMPLETIONS_AT_ONCE);
         Ok(())
     }
@@ -286,6 +290,7 @@ impl Core {
         let slot = self.slots.owned(key);
         slot.receiving = true;
         slot.cancelled = false;
+        slot.asked = self.turns;
         self.ring.receive(fd.as_raw_fd(), key);
     }
 
@@ -305,9 +310,17 @@ impl Core {
         self.ring.accept(fd.as_raw_fd(), key);
     }
 
+    /// Whether the kernel has been asked to tell what comes for a slot, and has had a turn to do so.
+    pub(super) fn has_asked(&mut self, key: Key) -> bool {
+        let slot = self.slots.owned(key);
+        (slot.receiving || slot.polling_in) && slot.asked != self.turns
+    }
+
     /// Asks to be told of readiness to read.
     pub(super) fn poll_in(&mut self, key: Key, fd: RawFd) {
-        self.slots.owned(key).polling_in = true;
+        let slot = self.slots.owned(key);
+        slot.polling_in = true;
+        slot.asked = self.turns;
         self.ring.poll_in(fd, key);
     }
 

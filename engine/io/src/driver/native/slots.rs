@@ -41,6 +41,8 @@ pub(super) struct Slot {
     /// A wait has ended with nobody there to see it.
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// The turn in which the kernel was last asked to receive or to tell of readiness, as far as it fits.
+    pub(super) asked: u8,
     /// Receives to come that should read for themselves rather than be read for: bulk is flowing.
     pub(super) bulk: u8,
     /// Bytes that have come and were not asked for yet.

@@ -232,9 +232,10 @@ impl Source {
         core::with(self.run, |core| {
             // Bytes that have left the socket may wait there.
             core.take_news();
+            let asked = core.has_asked(self.key);
             let slot = core.slots.owned(self.key);
             let came = !slot.unread.is_empty() || slot.end.is_some() || slot.send_failed.is_some();
-            (came || slot.receiving || slot.polling_in).then_some(!came)
+            (came || asked).then_some(!came)
         })
         .flatten()
     }
