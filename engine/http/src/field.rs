@@ -62,6 +62,8 @@ pub struct Field {
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
     list: Vec<Field>,
+    /// A bit for each id of which there is a field: most that are asked for are not there.
+    present: u128,
     connection_names_fields: bool,
 }
 
@@ -69,8 +71,7 @@ impl Fields {
     /// Value of the first field with this id. For [`Name::Other`] use [`Fields::find`].
     #[inline]
     pub fn get<'b>(&self, buf: &'b [u8], id: Name) -> Option<&'b [u8]> {
-        let field = self.list.iter().find(|field| field.id == id)?;
-        Some(field.value.of(buf))
+        self.get_all(buf, id).next()
     }
 
     /// Values of all fields with this id, in order.
@@ -80,10 +81,16 @@ impl Fields {
         buf: &'b [u8],
         id: Name,
     ) -> impl DoubleEndedIterator<Item = &'b [u8]> + use<'_, 'b> {
-        self.list
-            .iter()
+        let list = if self.has(id) { &self.list[..] } else { &[] };
+        list.iter()
             .filter(move |field| field.id == id)
             .map(move |field| field.value.of(buf))
+    }
+
+    /// Whether there is a field with this id.
+    #[inline]
+    pub fn has(&self, id: Name) -> bool {
+        self.present >> id as u32 & 1 == 1
     }
 
     /// Value of the first field of any name, compared without regard to case.
@@ -118,11 +125,13 @@ impl Fields {
 
     pub(crate) fn clear(&mut self) {
         self.list.clear();
+        self.present = 0;
         self.connection_names_fields = false;
     }
 
     #[inline]
     pub(crate) fn push(&mut self, field: Field) {
+        self.present |= 1 << field.id as u32;
         self.list.push(field);
     }
 

@@ -219,6 +219,9 @@ const fn lower(word: u64) -> u64 {
     word | (word & 0x4040_4040_4040_4040) >> 1
 }
 
+/// Sets of ids are kept as bits.
+const _: () = assert!((Name::Other as u32) < u128::BITS);
+
 const DISGUISED: [Name; 7] = [
     Name::ContentLength,
     Name::TransferEncoding,
