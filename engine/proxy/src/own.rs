@@ -35,9 +35,12 @@ impl<'w> Own<'_, 'w> {
 /// True for a field that does not stay as it is.
 #[inline]
 pub(crate) fn takes_away(edits: &HeaderEdits, name: &[u8]) -> bool {
-    if edits.set.is_empty() && edits.remove.is_empty() {
-        return false;
-    }
+    let any = !(edits.set.is_empty() && edits.remove.is_empty());
+    any && is_edited(edits, name)
+}
+
+#[inline(never)]
+fn is_edited(edits: &HeaderEdits, name: &[u8]) -> bool {
     let set = edits.set.iter().map(|(name, _)| name);
     let mut edited = set.chain(&edits.remove);
     edited.any(|edited| edited.as_bytes().eq_ignore_ascii_case(name))
