@@ -92,10 +92,7 @@ impl<'a> Ground<'a> {
             self.setting.proxy_cpus.to_string(),
             self.setting.load_cpus.to_string(),
         );
-        println!(
-            "{}, {} CPUs, Linux {}",
-            machine.cpu, machine.cpus, machine.kernel
-        );
+        println!("{}, {machine}", machine.cpu);
         println!("proxy on CPU {proxy}, origin and load on CPU {load}");
         for (peer, installed) in &self.peers {
             println!("{peer}: {}", installed.version);

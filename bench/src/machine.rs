@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::str::FromStr;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -104,6 +105,15 @@ pub struct Machine {
     pub cpus: usize,
     /// The kernel's release.
     pub kernel: String,
+    /// TCP's congestion control: one that paces, as `bbr` does, stops and starts even on loopback.
+    pub congestion_control: String,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cpus, kernel, tcp) = (self.cpus, &self.kernel, &self.congestion_control);
+        write!(f, "{cpus} CPUs, Linux {kernel}, TCP with {tcp}")
+    }
 }
 
 impl Machine {
@@ -114,13 +124,17 @@ impl Machine {
         let model = info
             .lines()
             .find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        let setting = |path: &str| {
+            let text = fs::read_to_string(Path::new("/proc/sys").join(path)).unwrap_or_default();
+            text.trim().to_owned()
+        };
         Self {
             cpu: model
                 .map_or("unknown CPU", |(_, name)| name.trim())
                 .to_owned(),
             cpus: allowed.0.len(),
-            kernel: kernel.trim().to_owned(),
+            kernel: setting("kernel/osrelease"),
+            congestion_control: setting("net/ipv4/tcp_congestion_control"),
         }
     }
 }

@@ -25,15 +25,10 @@ pub fn write(report: &Report, dir: &Path) -> io::Result<()> {
 fn markdown(report: &Report) -> String {
     let machine = &report.machine;
     let command = report.command.join(" ");
-    let (date, cpu, cpus, kernel) = (
-        date(report.unix_time),
-        &machine.cpu,
-        machine.cpus,
-        &machine.kernel,
-    );
+    let (date, cpu) = (date(report.unix_time), &machine.cpu);
     let (proxy, load) = (&report.cpus.proxy, &report.cpus.load);
     let mut text = format!(
-        "# {date}, {cpu}\n{cpus} CPUs, Linux {kernel}; proxy on CPU {proxy}, origin and load on CPU {load}.\n"
+        "# {date}, {cpu}\n{machine}; proxy on CPU {proxy}, origin and load on CPU {load}.\n"
     );
     for (peer, version) in &report.versions {
         text += &format!("- {peer}: {version}\n");
