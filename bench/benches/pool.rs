@@ -39,10 +39,10 @@ fn take_and_put(c: &mut Criterion) {
     let on_a_core = run(&RunOptions::default(), async {
         {
             let (held, _far) = links(32);
-            let mut pool = Pool::new(1024);
+            let (spill, mut pool) = (Arc::new(Spill::new(1)), Pool::new(1024));
             let berth = Berth {
                 server: ServerId(1),
-                spill: None,
+                spill: &spill,
                 policy: &POLICY,
             };
             held.into_iter()
@@ -60,7 +60,7 @@ fn take_and_put(c: &mut Criterion) {
         let spill = Arc::new(Spill::new(256));
         let berth = Berth {
             server: ServerId(1),
-            spill: Some(&spill),
+            spill: &spill,
             policy: &POLICY,
         };
         let mut full = Pool::new(1024);

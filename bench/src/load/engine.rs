@@ -74,6 +74,8 @@ struct Engine<'c> {
     /// Connections that rest after a fault, with the time at which they may go on.
     resting: Vec<(u64, usize)>,
     schedule: Option<Schedule>,
+    /// Ticks as often as something becomes due.
+    timer: Option<OwnedFd>,
     /// Which request comes next.
     turn: usize,
     seen: Seen,
@@ -101,13 +103,13 @@ pub fn run(task: Task, first_turn: usize, control: &Control) -> io::Result<Seen>
         epoll,
         connections,
         schedule,
+        timer,
     };
     engine.turn_until_done()?;
-    drop(timer);
     Ok(engine.seen)
 }
 
-/// A timer that raises an event each `interval` nanoseconds. Edge-triggered, it need not be read.
+/// A timer that raises an event each `interval` nanoseconds, for as long as it is read.
 fn ticking(epoll: &OwnedFd, interval: u64) -> io::Result<OwnedFd> {
     let timer = timerfd_create(
         TimerfdClockId::Monotonic,
@@ -147,8 +149,9 @@ impl Engine<'_> {
                 Err(error) => return Err(error.into()),
             }
             for event in &events {
-                if event.data.u64() != TIMER {
-                    self.handle(event.data.u64() as usize, event.flags, &mut buffer);
+                match event.data.u64() {
+                    TIMER => self.rewind(),
+                    index => self.handle(index as usize, event.flags, &mut buffer),
                 }
             }
             let now = self.control.now();
@@ -157,6 +160,14 @@ impl Engine<'_> {
             if self.control.is_stopping() && self.is_done(now) {
                 return Ok(());
             }
+        }
+    }
+
+    /// Reads the timer: the kernel starts it anew only then.
+    fn rewind(&self) {
+        if let Some(timer) = &self.timer {
+            // How often it has ticked does not matter: the clock says what is due.
+            let _ = rustix::io::read(timer, &mut [0; 8]);
         }
     }
 
