@@ -93,14 +93,15 @@ impl Name {
         let (Some(first), Some(last)) = (text.first(), text.last()) else {
             return Name::Other;
         };
-        let known = &TABLE[slot(
+        let name = TABLE[slot(
             text.len(),
             *first,
             *last,
             text[text.len().saturating_sub(2)],
         )];
+        let known = &SPELT[name as usize];
         if known.len == text.len() && known.words == words(text) {
-            known.name
+            name
         } else {
             Name::Other
         }
@@ -151,13 +152,30 @@ impl Name {
     }
 }
 
-/// A name that is known, spelt as it is compared.
+/// A name as it is compared.
 #[derive(Clone, Copy)]
-struct Known {
-    name: Name,
+struct Spelt {
     len: usize,
     words: [u64; 3],
 }
+
+/// How each name is spelt, by its id. It lies apart from the sparse [`TABLE`], so that both take few cache lines.
+static SPELT: [Spelt; TEXTS.len()] = {
+    let mut spelt = [Spelt {
+        len: 0,
+        words: [0; 3],
+    }; TEXTS.len()];
+    let mut index = 0;
+    while index < TEXTS.len() {
+        let text = TEXTS[index].as_bytes();
+        spelt[index] = Spelt {
+            len: text.len(),
+            words: words(text),
+        };
+        index += 1;
+    }
+    spelt
+};
 
 /// All bytes of a name, in lower case, as words of which some may overlap: the standard library goes byte
 /// by byte, and this is done for every field of every message. Nothing for names that are too long.
@@ -236,7 +254,7 @@ const DISGUISED: [Name; 7] = [
 const LONGEST: usize = 24;
 
 const SLOTS: usize = 256;
-static TABLE: [Known; SLOTS] = build();
+static TABLE: [Name; SLOTS] = build();
 
 /// Where a name's id lies. The factors were found by trial; `build` proves that no two names share
 /// a slot.
@@ -245,13 +263,8 @@ const fn slot(len: usize, first: u8, last: u8, before: u8) -> usize {
     (len * 191 + first as usize * 138 + last as usize * 81 + before as usize * 99) % SLOTS
 }
 
-const fn build() -> [Known; SLOTS] {
-    let nothing = Known {
-        name: Name::Other,
-        len: 0,
-        words: [0; 3],
-    };
-    let mut table = [nothing; SLOTS];
+const fn build() -> [Name; SLOTS] {
+    let mut table = [Name::Other; SLOTS];
     let mut index = 0;
     while index < KNOWN.len() {
         let text = TEXTS[index].as_bytes();
@@ -263,14 +276,10 @@ const fn build() -> [Known; SLOTS] {
             text[text.len() - 2],
         );
         assert!(
-            matches!(table[at].name, Name::Other),
+            matches!(table[at], Name::Other),
             "two names share a slot: change the factors"
         );
-        table[at] = Known {
-            name: KNOWN[index],
-            len: text.len(),
-            words: words(text),
-        };
+        table[at] = KNOWN[index];
         index += 1;
     }
     table
