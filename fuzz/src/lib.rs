@@ -14,10 +14,14 @@ mod passage;
 
 use compare::{LIMITS, agree};
 use oracle::Answer;
+use ringfence_cache::{
+    Asked, Freshness, Head, Heuristic, MOST_RANGES, Received, RequestControl, ResponseControl,
+    Scope, Vary, Verdict, Wanted, condition, judge, range_applies, storable, wanted,
+};
 use ringfence_config::{Overrides, Plan};
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::{
-    BodyDecoder, Decoded, Fault, Framing, HeadLimits, Method, RequestHead, ResponseHead,
+    BodyDecoder, Decoded, Fault, Framing, HeadLimits, Method, Name, RequestHead, ResponseHead,
 };
 
 /// Methods that a response is framed by.
@@ -98,6 +102,83 @@ pub fn config_text(data: &[u8]) {
             assert!(again.is_ok_and(|again| again == plan), "{effective}");
         }
         Err(error) => assert!(!error.render(false).is_empty()),
+    }
+}
+
+/// A request head and a response head behind it: what a cache makes of them keeps to what it says elsewhere.
+pub fn caching(data: &[u8]) {
+    let (mut request, mut response) = (RequestHead::new(), ResponseHead::new());
+    let Ok(Some(len)) = request.parse(data, &HeadLimits::default()) else {
+        return;
+    };
+    let (asked, answered) = data.split_at(len);
+    let Ok(Some(_)) = response.parse(answered, &HeadLimits::default(), request.method) else {
+        return;
+    };
+    let (fields, answer) = (
+        Head {
+            fields: &request.fields,
+            bytes: asked,
+        },
+        Head {
+            fields: &response.fields,
+            bytes: answered,
+        },
+    );
+    let (control, asked_control) = (
+        ResponseControl::in_force(answer),
+        RequestControl::of(fields),
+    );
+    let asked = Asked {
+        method: request.method,
+        head: fields,
+        control: asked_control,
+    };
+    let kept = storable(&asked, answer, response.status, &control);
+    let forbids = control.no_store && !control.must_understand || control.private == Scope::All;
+    assert!(kept.is_err() || !forbids);
+    judge_over_time(answer, response.status, &control, &asked_control);
+    let mut selections = [Vec::new(), Vec::new()];
+    for selection in &mut selections {
+        Vary::of(answer).write_selection(fields, selection);
+    }
+    assert_eq!(selections[0], selections[1]);
+    condition(fields, answer, response.status, CAME);
+    range_applies(fields, answer);
+    if let Some(range) = request.get(asked.head.bytes, Name::Range)
+        && let Wanted::Parts(parts) = wanted(range, CAME)
+    {
+        assert!(!parts.is_empty() && parts.len() <= MOST_RANGES);
+        let sum: u64 = parts.iter().map(|part| part.end - part.start).sum();
+        assert!(sum <= CAME && parts.iter().all(|part| part.start < part.end));
+    }
+}
+
+/// When the responses that a cache is shown came: seconds since 1970.
+const CAME: u64 = 784_111_777;
+
+/// A response only ages: once it is to be validated it stays so, unless the client asks for it to stay fresh.
+fn judge_over_time(
+    answer: Head<'_>,
+    status: u16,
+    control: &ResponseControl,
+    asked: &RequestControl,
+) {
+    let received = Received {
+        asked: CAME,
+        came: CAME,
+    };
+    let freshness = Freshness::of(answer, status, control, received, Heuristic::default());
+    let mut rank = 0;
+    for after in [0, 1, 59, 60, 3_600, 86_400, 1 << 31, u64::MAX - CAME] {
+        let verdict = judge(&freshness, control, asked, CAME + after);
+        let now = match verdict {
+            Verdict::Fresh => 0,
+            Verdict::Stale | Verdict::WhileRevalidating => 1,
+            Verdict::Validate { .. } => 2,
+        };
+        assert!(now >= rank, "{verdict:?} after {after} s");
+        rank = now;
     }
 }
 

@@ -44,3 +44,8 @@ fn config_text() {
 fn head_vs_oracle() {
     replay("head_vs_oracle", ringfence_fuzz::head_vs_oracle);
 }
+
+#[test]
+fn caching() {
+    replay("caching", ringfence_fuzz::caching);
+}

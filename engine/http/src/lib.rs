@@ -14,7 +14,7 @@
 //! | [`path`] | paths in one normal form |
 //! | [`forwarded`] | `Forwarded`, `X-Forwarded-*` and the real client's address |
 //! | `write`, `copy` | [`HeadWriter`], [`FieldCopier`] and chunk frames |
-//! | `authority`, `syntax` | `host[:port]` and the byte classes of the grammar |
+//! | `authority`, [`syntax`] | `host[:port]`; byte classes and lists of the grammar |
 //! | [`date`], [`status`] | HTTP dates and reason phrases |
 
 mod authority;
@@ -29,7 +29,7 @@ mod message;
 mod name;
 pub mod path;
 pub mod status;
-mod syntax;
+pub mod syntax;
 mod write;
 
 pub use body::{BodyDecoder, Decoded, Trailers};

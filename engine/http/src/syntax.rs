@@ -1,4 +1,4 @@
-//! Byte classes of RFC 9110 and RFC 3986, as bit tables.
+//! Byte classes of RFC 9110 and RFC 3986, as bit tables, and the lists that are made of them.
 
 /// A set of byte values.
 pub(crate) struct ByteSet([bool; 256]);
@@ -56,13 +56,21 @@ pub(crate) const fn is_value_byte(byte: u8) -> bool {
     matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
+/// True for a token (RFC 9110 section 5.6.2).
+#[must_use]
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && TOKEN.has_all(text)
+}
+
 /// True for optional white space (RFC 9110 section 5.6.3).
-pub(crate) const fn is_ows(byte: u8) -> bool {
+#[must_use]
+pub const fn is_ows(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
 
 /// The text without optional white space at either end.
-pub(crate) fn trim_ows(mut text: &[u8]) -> &[u8] {
+#[must_use]
+pub fn trim_ows(mut text: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = text
         && is_ows(*first)
     {
@@ -78,7 +86,7 @@ pub(crate) fn trim_ows(mut text: &[u8]) -> &[u8] {
 
 /// The members of a comma-separated list, trimmed, without the empty ones (RFC 9110 section
 /// 5.6.1.2). Quoted strings are not understood: use it for lists of tokens only.
-pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value
         .split(|b| *b == b',')
         .map(trim_ows)
@@ -86,7 +94,8 @@ pub(crate) fn list_members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// A plain decimal number that fits 64 bits: digits only, at least one.
-pub(crate) fn decimal(text: &[u8]) -> Option<u64> {
+#[must_use]
+pub fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
     }

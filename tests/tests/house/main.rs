@@ -13,6 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ringfence-http", &[]),
     ("ringfence-config", &["http"]),
     ("ringfence-balance", &["http", "config"]),
+    ("ringfence-cache", &["http"]),
     ("ringfence-telemetry", &["http", "config"]),
     ("ringfence-io", &["http", "config"]),
     (
@@ -61,6 +62,7 @@ const MINDS: &[&str] = &[
     "ringfence-http",
     "ringfence-config",
     "ringfence-balance",
+    "ringfence-cache",
     "ringfence-telemetry",
 ];
 

@@ -1,7 +1,7 @@
 //! Names the flaw after httparse has refused a head. Never on the way of a good one.
 
 use crate::fault::Reason;
-use crate::syntax::{TOKEN, is_ows, is_value_byte};
+use crate::syntax::{is_ows, is_token, is_value_byte};
 use httparse::Error;
 
 /// The reason for a refused request head; `window` starts at the request line.
@@ -119,10 +119,6 @@ fn after_line_end(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\r\n")
         .or_else(|| text.strip_prefix(b"\n"))
         .unwrap_or_default()
-}
-
-fn is_token(text: &[u8]) -> bool {
-    !text.is_empty() && TOKEN.has_all(text)
 }
 
 fn is_visible(text: &[u8]) -> bool {

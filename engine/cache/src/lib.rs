@@ -1,0 +1,42 @@
+//! What a shared cache may keep, and when it may answer with it: RFC 9111 as pure functions of a request, a stored
+//! response and the time.
+//!
+//! A mind: it takes parsed heads and `now` in seconds since 1970, and has no socket, clock, thread or file. What cannot be
+//! understood is read in the way that stores less and validates more.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `directives` | the list that Cache-Control is, member by member |
+//! | `response`, `request` | [`ResponseControl`], [`RequestControl`]: what either side orders |
+//! | `targeted` | `Ringfence-Cache-Control` and `CDN-Cache-Control` (RFC 9213) |
+//! | `freshness` | [`Freshness`]: for how long a response is fresh, and how old it came |
+//! | `storable` | [`storable`]: whether a response may be kept, and why not |
+//! | `reuse` | [`judge`]: whether a kept one may answer a request |
+//! | `vary` | [`Vary`]: which requests a kept one was for |
+//! | `etag`, `conditional` | [`condition`]: whether the client has it already |
+//! | `range` | [`wanted`]: which parts of it are asked for |
+
+mod conditional;
+mod directives;
+mod etag;
+mod freshness;
+mod head;
+mod range;
+mod request;
+mod response;
+mod reuse;
+mod seconds;
+mod storable;
+mod targeted;
+mod vary;
+
+pub use conditional::{Condition, condition, range_applies};
+pub use freshness::{Basis, Freshness, Heuristic, Received};
+pub use head::Head;
+pub use range::{MOST_RANGES, Wanted, wanted};
+pub use request::{MaxStale, RequestControl};
+pub use response::{ResponseControl, Scope};
+pub use reuse::{Verdict, judge};
+pub use seconds::Seconds;
+pub use storable::{Asked, NotStored, storable};
+pub use vary::Vary;

@@ -1,0 +1,79 @@
+//! Whether a kept response may answer a request without asking its origin (RFC 9111 section 4).
+
+use crate::freshness::Freshness;
+use crate::request::{MaxStale, RequestControl};
+use crate::response::{ResponseControl, Scope};
+use crate::seconds::Seconds;
+
+/// What is to be done with a kept response that a request selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Answer with it.
+    Fresh,
+    /// Answer with it, stale as it is: the client takes that.
+    Stale,
+    /// Answer with it, and have its origin asked meanwhile (RFC 5861 section 3).
+    WhileRevalidating,
+    /// Ask the origin first, whether it still holds.
+    Validate {
+        /// It may be answered with all the same where the origin fails (RFC 5861 section 4).
+        if_error: bool,
+    },
+}
+
+/// What is to be done at `now` for a request that says `asked` with a kept response of this freshness, whose directives
+/// are `control`.
+#[must_use]
+pub fn judge(
+    freshness: &Freshness,
+    control: &ResponseControl,
+    asked: &RequestControl,
+    now: u64,
+) -> Verdict {
+    let stale = freshness.staleness(now);
+    let validate = Verdict::Validate {
+        if_error: !insists(control) && stale.is_some_and(|by| within(control.stale_if_error, by)),
+    };
+    let too_old = asked
+        .max_age
+        .is_some_and(|most| freshness.age(now) > u64::from(most));
+    let too_near = asked
+        .min_fresh
+        .is_some_and(|least| freshness.left(now) < u64::from(least));
+    if asked.no_cache || control.no_cache == Scope::All || too_old || too_near {
+        return validate;
+    }
+    let Some(by) = stale else {
+        return Verdict::Fresh;
+    };
+    if insists(control) {
+        return validate;
+    }
+    // `s-maxage` forbids it too, but for what the origin itself allows beside it (section 5.2.2.10).
+    let may_be_taken = control.s_maxage == Seconds::Absent;
+    if may_be_taken && takes(asked.max_stale, by) {
+        Verdict::Stale
+    } else if within(control.stale_while_revalidate, by) {
+        Verdict::WhileRevalidating
+    } else {
+        validate
+    }
+}
+
+/// Whether the origin wants to be asked before a stale response is used, whatever else is said (sections 5.2.2.2, 5.2.2.4
+/// and 5.2.2.8).
+fn insists(control: &ResponseControl) -> bool {
+    control.must_revalidate || control.proxy_revalidate || control.no_cache == Scope::All
+}
+
+fn takes(max_stale: MaxStale, by: u64) -> bool {
+    match max_stale {
+        MaxStale::No => false,
+        MaxStale::Seconds(most) => by <= u64::from(most),
+        MaxStale::Any => true,
+    }
+}
+
+fn within(window: Seconds, by: u64) -> bool {
+    matches!(window, Seconds::Of(most) if by < u64::from(most))
+}

@@ -1,0 +1,71 @@
+//! Which requests a kept response was for (RFC 9111 section 4.1).
+
+use ringfence_http::Name;
+use ringfence_http::syntax::{is_token, list_members, trim_ows};
+
+use crate::head::Head;
+
+/// The request fields that chose a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vary {
+    /// Something that no field tells: no other request has it.
+    Any,
+    /// These, by their names in lower case, in order and each once; none where all requests are given the same.
+    Fields(Vec<Vec<u8>>),
+}
+
+impl Vary {
+    /// What a response's Vary says. A member that is no field name could mean anything.
+    #[must_use]
+    pub fn of(response: Head<'_>) -> Self {
+        let mut names = Vec::new();
+        for member in response.values(Name::Vary).flat_map(list_members) {
+            if member == b"*" || !is_token(member) {
+                return Self::Any;
+            }
+            names.push(member.to_ascii_lowercase());
+        }
+        names.sort_unstable();
+        names.dedup();
+        Self::Fields(names)
+    }
+
+    /// Whether no other request can be given the response.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        *self == Self::Any
+    }
+
+    /// Appends what a request has in these fields, so that two requests select the same response exactly if the same is
+    /// appended for both. Several lines are one list (RFC 9110 section 5.3).
+    pub fn write_selection(&self, request: Head<'_>, out: &mut Vec<u8>) {
+        let Self::Fields(names) = self else { return };
+        for name in names {
+            let mut lines = request.fields.find_all(request.bytes, name).peekable();
+            // No value has bytes of these kinds: nothing in one can be taken for another field, or for none.
+            out.push(u8::from(lines.peek().is_some()));
+            match is_plain_list(name) {
+                true => join(
+                    lines.flat_map(list_members).map(<[u8]>::to_ascii_lowercase),
+                    out,
+                ),
+                false => join(lines.map(trim_ows), out),
+            }
+            out.push(b'\n');
+        }
+    }
+}
+
+/// Whether a field is a list of tokens whose case and white space mean nothing (RFC 9110 sections 12.5.3 and 12.5.4).
+fn is_plain_list(name: &[u8]) -> bool {
+    matches!(name, b"accept-encoding" | b"accept-language")
+}
+
+fn join<T: AsRef<[u8]>>(parts: impl Iterator<Item = T>, out: &mut Vec<u8>) {
+    for (at, part) in parts.enumerate() {
+        if at > 0 {
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(part.as_ref());
+    }
+}
