@@ -112,11 +112,7 @@ fn requests_leave_when_they_are_due() {
         seen.latencies.percentile(50.0).unwrap()
     };
     // On a busy machine one run may be late, but hardly all of them.
-    let medians: Vec<u64> = (0..5).map(|_| median()).collect();
-    assert!(
-        medians.iter().any(|median| *median < 3_000_000),
-        "{medians:?}"
-    );
+    assert!((0..5).any(|_| median() < 3_000_000));
 }
 
 /// One stall of 150 ms delays all that was due meanwhile, and every one of them has to show it.

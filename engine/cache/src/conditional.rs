@@ -17,10 +17,10 @@ pub enum Condition {
     Ask,
 }
 
-/// What becomes of a request's conditions where `stored`, a response with `status` that came at `came`, would be the
-/// answer.
+/// What becomes of a request's conditions where `stored`, a response with `status` that came at `date` (seconds since
+/// 1970), would be the answer.
 #[must_use]
-pub fn condition(request: Head<'_>, stored: Head<'_>, status: u16, came: u64) -> Condition {
+pub fn condition(request: Head<'_>, stored: Head<'_>, status: u16, date: u64) -> Condition {
     if request.has(Name::IfMatch) || request.has(Name::IfUnmodifiedSince) {
         return Condition::Ask;
     }
@@ -31,7 +31,7 @@ pub fn condition(request: Head<'_>, stored: Head<'_>, status: u16, came: u64) ->
     let has_it = if request.has(Name::IfNoneMatch) {
         names(request, stored)
     } else {
-        is_since(request, stored, came)
+        is_since(request, stored, date)
     };
     match has_it {
         true => Condition::NotModified,
@@ -42,8 +42,11 @@ pub fn condition(request: Head<'_>, stored: Head<'_>, status: u16, came: u64) ->
 /// Whether a range is still of the kept response, so that it may be sent alone (RFC 9110 section 13.1.5).
 #[must_use]
 pub fn range_applies(request: Head<'_>, stored: Head<'_>) -> bool {
-    let Some(validator) = request.values(Name::IfRange).next() else {
-        return true;
+    let mut validators = request.values(Name::IfRange);
+    let validator = match (validators.next(), validators.next()) {
+        (None, _) => return true,
+        (Some(validator), None) => validator,
+        (Some(_), Some(_)) => return false,
     };
     if let Some(asked) = EntityTag::of(validator) {
         return stored_tag(stored).is_some_and(|tag| tag.is(asked));

@@ -45,33 +45,36 @@ impl<'a> Directive<'a> {
 /// The directives of one field line.
 pub(crate) struct Directives<'a> {
     rest: &'a [u8],
-    /// Quotes quote. From one on that is not closed they do not, so that a `no-store` behind it is seen, and so that
-    /// no line is searched twice.
-    quotes: bool,
 }
 
 impl<'a> Directives<'a> {
     pub(crate) fn of(line: &'a [u8]) -> Self {
-        Self {
-            rest: line,
-            quotes: true,
-        }
+        Self { rest: line }
     }
 
-    /// Where the first member ends: at the first comma that is not quoted.
-    fn member_end(&mut self) -> usize {
-        let mut at = 0;
-        while let Some(byte) = self.rest.get(at) {
-            match byte {
-                b',' => break,
-                b'"' if self.quotes => match quoted_len(&self.rest[at..]) {
-                    Some(len) => at += len,
-                    None => self.quotes = false,
-                },
-                _ => at += 1,
-            }
+    /// Where the first member ends: at the first comma that is not quoted. Only a value is quoted, and all of it: any other
+    /// quote is a byte like others, so that it hides no `no-store` behind it.
+    fn member_end(&self) -> usize {
+        let list = self.rest;
+        let comma = |from: usize| {
+            let comma = list[from..].iter().position(|byte| *byte == b',');
+            comma.map_or(list.len(), |at| from + at)
+        };
+        let end = comma(0);
+        match list[..end].iter().position(|byte| *byte == b'=') {
+            Some(at) => comma(at + 1 + quoted_value(&list[at + 1..])),
+            None => end,
         }
-        at
+    }
+}
+
+/// The length of the quoted string that `text` begins with, where nothing but the member's end follows; else 0.
+fn quoted_value(text: &[u8]) -> usize {
+    let len = quoted_len(text).unwrap_or(0);
+    let behind = text[len..].iter().find(|byte| !is_ows(**byte));
+    match behind {
+        None | Some(b',') => len,
+        Some(_) => 0,
     }
 }
 
@@ -161,48 +164,60 @@ mod tests {
     }
 
     #[test]
-    fn an_open_quote_hides_nothing() {
-        let found = read(r#"private="x, no-store, max-age=1"#);
-        assert_eq!(
-            found,
-            [
-                ("private", Some("\"x"), false),
-                ("no-store", None, true),
-                ("max-age", Some("1"), true),
-            ]
-        );
+    fn a_stray_quote_hides_nothing() {
+        for (line, want) in [
+            (
+                r#"private="x, no-store, max-age=1"#,
+                ["private", "no-store", "max-age"],
+            ),
+            (
+                r#"s-maxage=100, a=b", private, x="y""#,
+                ["s-maxage", "a", "private"],
+            ),
+            (
+                r#"max-age=9, y", no-store, x="1""#,
+                ["max-age", "y\"", "no-store"],
+            ),
+            (r#"x="1"2, no-store, y="3""#, ["x", "no-store", "y"]),
+            (r#"x= "1, no-store, y="#, ["x", "no-store", "y"]),
+            (r#""a, no-store, b"="c""#, ["\"a", "no-store", "b\""]),
+        ] {
+            let names: Vec<_> = read(line).iter().map(|member| member.0).collect();
+            assert_eq!(names[..3], want, "{line}");
+        }
     }
 
-    /// Splits at commas outside quotes by trying every way to read the quotes from the left.
+    /// Splits at commas by trying each end that a member may have, the longest quoted value last.
     fn slow_members(line: &[u8]) -> Vec<Vec<u8>> {
-        let closes = |from: usize| {
-            let mut escaped = false;
-            (from + 1..line.len()).find(|at| {
-                let ends = line[*at] == b'"' && !escaped;
-                escaped = line[*at] == b'\\' && !escaped;
-                ends
-            })
-        };
-        let (mut members, mut member, mut at, mut open) = (vec![], vec![], 0, false);
-        while at < line.len() {
-            let end = match line[at] {
-                b'"' if !open => closes(at),
-                _ => None,
-            };
-            open |= line[at] == b'"' && end.is_none();
-            match end {
-                Some(end) => {
-                    member.extend_from_slice(&line[at..=end]);
-                    at = end;
-                }
-                None if line[at] == b',' => members.push(std::mem::take(&mut member)),
-                None => member.push(line[at]),
-            }
-            at += 1;
+        let mut members = Vec::new();
+        let mut rest = line.to_vec();
+        while !rest.is_empty() {
+            let ends = (0..=rest.len()).filter(|end| *end == rest.len() || rest[*end] == b',');
+            let ends: Vec<usize> = ends.collect();
+            let quoted = ends.iter().find(|end| is_quoted_member(&rest[..**end]));
+            let end = *quoted.unwrap_or(&ends[0]);
+            members.push(trim_ows(&rest[..end]).to_vec());
+            rest = rest[(end + 1).min(rest.len())..].to_vec();
         }
-        members.push(member);
-        let trimmed = members.iter().map(|member| trim_ows(member).to_vec());
-        trimmed.filter(|member| !member.is_empty()).collect()
+        members.retain(|member| !member.is_empty());
+        members
+    }
+
+    /// Whether it is a name without a comma, `=`, and one quoted string that does not end before it does.
+    fn is_quoted_member(member: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(member).into_owned();
+        let Some((name, value)) = text.split_once('=') else {
+            return false;
+        };
+        let value = value.trim_end_matches([' ', '\t']);
+        let inner = value
+            .strip_prefix('"')
+            .and_then(|value| value.strip_suffix('"'));
+        let closed = |inner: &str| {
+            let unescaped = inner.replace("\\\\", "").replace("\\\"", "");
+            !unescaped.contains('"') && !unescaped.ends_with('\\')
+        };
+        !name.contains(',') && inner.is_some_and(closed)
     }
 
     proptest! {

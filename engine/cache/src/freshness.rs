@@ -7,13 +7,15 @@ use crate::head::Head;
 use crate::response::ResponseControl;
 use crate::seconds::Seconds;
 
-/// When a response was asked for and when its head was there, in seconds since 1970 by our own clock.
+/// When a response's head was there.
 #[derive(Clone, Copy, Debug)]
 pub struct Received {
-    /// The request was sent.
-    pub asked: u64,
-    /// The response's head was there.
+    /// Seconds since the request was sent.
+    pub delay: u64,
+    /// By the clock that ages are counted by and that is never set: seconds since the start of the process.
     pub came: u64,
+    /// By the clock that dates are compared with: seconds since 1970.
+    pub date: u64,
 }
 
 /// How the time is guessed for which a response is fresh that does not say (RFC 9111 section 4.2.2).
@@ -59,7 +61,7 @@ pub struct Freshness {
     pub basis: Basis,
     /// How many seconds old it was when it came.
     pub initial_age: u64,
-    /// When it came, in seconds since 1970.
+    /// When it came, in seconds since the start of the process.
     pub came: u64,
 }
 
@@ -75,7 +77,7 @@ impl Freshness {
     ) -> Self {
         let date = response.date(Name::Date);
         // A response without a good date is taken to be of when it came (RFC 9110 section 6.6.1).
-        let dated = date.unwrap_or(received.came);
+        let dated = date.unwrap_or(received.date);
         let (lifetime, basis) = lifetime(response, status, control, dated, heuristic);
         Self {
             lifetime,
@@ -85,7 +87,7 @@ impl Freshness {
         }
     }
 
-    /// Its age at `now` (RFC 9111 section 4.2.3).
+    /// Its age at `now`, in seconds since the start of the process (RFC 9111 section 4.2.3).
     #[must_use]
     pub fn age(&self, now: u64) -> u64 {
         let resident = now.saturating_sub(self.came);
@@ -98,8 +100,8 @@ impl Freshness {
         self.lifetime.saturating_sub(self.age(now))
     }
 
-    /// Seconds since it has become stale, one at least; nothing while it is fresh. It is stale as soon as it is as old
-    /// as its lifetime.
+    /// Seconds since it has become stale, 0 at first; nothing while it is fresh. It is stale as soon as it is as old as its
+    /// lifetime.
     #[must_use]
     pub fn staleness(&self, now: u64) -> Option<u64> {
         let age = self.age(now);
@@ -146,9 +148,8 @@ fn lifetime(
 }
 
 fn initial_age(response: Head<'_>, date: Option<u64>, received: Received) -> u64 {
-    let apparent = received.came.saturating_sub(date.unwrap_or(received.came));
-    let delay = received.came.saturating_sub(received.asked);
-    apparent.max(age_value(response).saturating_add(delay))
+    let apparent = received.date.saturating_sub(date.unwrap_or(received.date));
+    apparent.max(age_value(response).saturating_add(received.delay))
 }
 
 /// What Age says: the first member of what should be no list; 0 where that is no number (RFC 9111 section 5.1).

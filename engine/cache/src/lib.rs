@@ -1,8 +1,8 @@
 //! What a shared cache may keep, and when it may answer with it: RFC 9111 as pure functions of a request, a stored
 //! response and the time.
 //!
-//! A mind: it takes parsed heads and `now` in seconds since 1970, and has no socket, clock, thread or file. What cannot be
-//! understood is read in the way that stores less and validates more.
+//! A mind: it takes parsed heads and `now` in seconds since the start of the process, and has no socket, clock, thread or
+//! file. What cannot be understood is read in the way that stores less and validates more.
 //!
 //! | module | what it holds |
 //! |---|---|

@@ -26,6 +26,11 @@ pub fn wanted(range: &[u8], len: u64) -> Wanted {
     let Some(parts) = parse(range) else {
         return Wanted::Whole;
     };
+    // The last bytes of nothing can be had, and are nothing (section 14.1.2).
+    let all_of_nothing = |part: &Part| len == 0 && matches!(part, Part::Last(1..));
+    if parts.iter().any(all_of_nothing) {
+        return Wanted::Whole;
+    }
     let parts: Vec<Range<u64>> = parts.iter().filter_map(|part| part.within(len)).collect();
     if parts.is_empty() {
         return Wanted::Nothing;
@@ -149,7 +154,7 @@ mod tests {
             assert_eq!(of(range), Wanted::Nothing, "{range}");
         }
         assert_eq!(wanted(b"bytes=0-", 0), Wanted::Nothing);
-        assert_eq!(wanted(b"bytes=-1", 0), Wanted::Nothing);
+        assert_eq!(wanted(b"bytes=-1", 0), Wanted::Whole);
     }
 
     /// Whether byte `at` of `len` is asked for, from the text alone.

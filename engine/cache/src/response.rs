@@ -5,6 +5,9 @@ use ringfence_http::syntax::{is_token, list_members};
 use crate::directives::{Directive, Directives};
 use crate::seconds::Seconds;
 
+/// Fields that a directive may name; one that names more is about all of the response.
+const MOST_FIELDS: usize = 32;
+
 /// How much of a response a directive is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
@@ -30,7 +33,7 @@ impl Scope {
             Self::Nothing => Vec::new(),
         };
         for name in names {
-            if !is_token(name) {
+            if !is_token(name) || fields.len() == MOST_FIELDS {
                 return;
             }
             fields.push(name.to_ascii_lowercase());

@@ -22,7 +22,7 @@ pub enum Verdict {
 }
 
 /// What is to be done at `now` for a request that says `asked` with a kept response of this freshness, whose directives
-/// are `control`.
+/// are `control`. Fields that [`ResponseControl::no_cache`] names are not to be sent without asking.
 #[must_use]
 pub fn judge(
     freshness: &Freshness,
@@ -32,7 +32,7 @@ pub fn judge(
 ) -> Verdict {
     let stale = freshness.staleness(now);
     let validate = Verdict::Validate {
-        if_error: !insists(control) && stale.is_some_and(|by| within(control.stale_if_error, by)),
+        if_error: !insists(control) && within(control.stale_if_error, stale.unwrap_or(0)),
     };
     let too_old = asked
         .max_age
@@ -49,9 +49,7 @@ pub fn judge(
     if insists(control) {
         return validate;
     }
-    // `s-maxage` forbids it too, but for what the origin itself allows beside it (section 5.2.2.10).
-    let may_be_taken = control.s_maxage == Seconds::Absent;
-    if may_be_taken && takes(asked.max_stale, by) {
+    if takes(asked.max_stale, by) {
         Verdict::Stale
     } else if within(control.stale_while_revalidate, by) {
         Verdict::WhileRevalidating
@@ -60,10 +58,12 @@ pub fn judge(
     }
 }
 
-/// Whether the origin wants to be asked before a stale response is used, whatever else is said (sections 5.2.2.2, 5.2.2.4
-/// and 5.2.2.8).
+/// Whether the origin wants to be asked before a stale response is used, whatever else is said (section 4.2.4).
 fn insists(control: &ResponseControl) -> bool {
-    control.must_revalidate || control.proxy_revalidate || control.no_cache == Scope::All
+    control.must_revalidate
+        || control.proxy_revalidate
+        || control.s_maxage != Seconds::Absent
+        || control.no_cache == Scope::All
 }
 
 fn takes(max_stale: MaxStale, by: u64) -> bool {

@@ -6,6 +6,7 @@ use crate::freshness::is_heuristic;
 use crate::head::Head;
 use crate::request::RequestControl;
 use crate::response::{ResponseControl, Scope};
+use crate::seconds::Seconds;
 use crate::vary::Vary;
 
 /// What of a request decides whether its response may be kept.
@@ -24,7 +25,7 @@ pub struct Asked<'a> {
 pub enum NotStored {
     /// Only responses to GET are kept.
     Method,
-    /// It is interim, part of a response, or says that nothing has changed.
+    /// It is interim, part of a response, says that nothing has changed, or is about this client or this request alone.
     Status,
     /// `must-understand`, and the status is not one whose meaning for caches is known.
     NotUnderstood,
@@ -42,7 +43,7 @@ pub enum NotStored {
     NoFreshness,
 }
 
-/// Whether a response with `status` may be kept for others.
+/// Whether a response with `status` may be kept for others, but for the fields that [`ResponseControl::private`] names.
 ///
 /// # Errors
 /// Why not.
@@ -55,7 +56,7 @@ pub fn storable(
     if asked.method != Method::Get {
         return Err(NotStored::Method);
     }
-    if !(200..600).contains(&status) || matches!(status, 206 | 304) {
+    if !(200..600).contains(&status) || is_for_one(status) {
         return Err(NotStored::Status);
     }
     if control.must_understand && !is_understood(status) {
@@ -85,7 +86,8 @@ pub fn storable(
 
 /// Whether a response to a request with credentials may be given to others (section 3.5).
 fn is_for_all(control: &ResponseControl) -> bool {
-    control.public || control.must_revalidate || control.s_maxage.or_else_if_invalid(0).is_some()
+    let shared_for = matches!(control.s_maxage, Seconds::Of(_));
+    control.public || control.must_revalidate || shared_for
 }
 
 /// Whether it says how long it is fresh, or may be taken to be and can be validated.
@@ -95,6 +97,12 @@ fn is_worth_keeping(response: Head<'_>, status: u16, control: &ResponseControl) 
     let may_be_guessed = is_heuristic(status) || control.public;
     let validator = response.has(Name::LastModified) || response.has(Name::ETag);
     explicit || may_be_guessed && validator
+}
+
+/// Statuses of answers to one client or to fields that no key has: parts and conditions (RFC 9110 sections 15.3.7, 15.4.5,
+/// 15.5.13, 15.5.17 and 15.5.18), and those that RFC 6585 lets no cache store.
+fn is_for_one(status: u16) -> bool {
+    matches!(status, 206 | 304 | 412 | 416 | 417 | 428 | 429 | 431 | 511)
 }
 
 /// Statuses that RFC 9110 defines, none of which asks anything of caches but 206 and 304, which are not kept.

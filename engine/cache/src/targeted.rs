@@ -39,7 +39,6 @@ fn control(dictionary: &Dictionary) -> ResponseControl {
     for (name, member) in dictionary {
         let (value, sound) = match member {
             ListEntry::Item(item) => match &item.bare_item {
-                BareItem::Boolean(false) => continue,
                 BareItem::Boolean(true) => (None, true),
                 BareItem::Integer(number) => (Some(number.to_string()), true),
                 BareItem::String(text) => (Some(text.as_str().to_owned()), true),

@@ -5,6 +5,9 @@ use ringfence_http::syntax::{is_token, list_members, trim_ows};
 
 use crate::head::Head;
 
+/// Names that Vary may have; with more, no other request selects the response.
+const MOST_NAMES: usize = 32;
+
 /// The request fields that chose a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Vary {
@@ -23,6 +26,9 @@ impl Vary {
             if member == b"*" || !is_token(member) {
                 return Self::Any;
             }
+            if names.len() == MOST_NAMES {
+                return Self::Any;
+            }
             names.push(member.to_ascii_lowercase());
         }
         names.sort_unstable();
@@ -37,7 +43,8 @@ impl Vary {
     }
 
     /// Appends what a request has in these fields, so that two requests select the same response exactly if the same is
-    /// appended for both. Several lines are one list (RFC 9110 section 5.3).
+    /// appended for both. Several lines are one list (RFC 9110 section 5.3). It is to be given the request as the origin
+    /// gets it, with the fields that we write ourselves.
     pub fn write_selection(&self, request: Head<'_>, out: &mut Vec<u8>) {
         let Self::Fields(names) = self else { return };
         for name in names {

@@ -53,16 +53,9 @@ impl Stream {
     pub async fn recv_sized(&self, hint: usize) -> io::Result<Lease> {
         poll_fn(|cx| {
             self.poll_recv(cx, hint, |incoming| match incoming {
-                Incoming::Bytes(lease) => {
-                    let n = lease.len();
-                    Ok((lease, n))
-                }
+                Incoming::Bytes(lease) => Ok(self.copied(lease)),
                 Incoming::End => Ok((Lease::empty(), 0)),
-                Incoming::Read => {
-                    let lease = self.read(hint, self.first_read(hint))?;
-                    let n = lease.len();
-                    Ok((lease, n))
-                }
+                Incoming::Read => Ok(self.copied(self.read(hint, self.first_read(hint))?)),
             })
         })
         .await
@@ -85,6 +78,7 @@ impl Stream {
                     },
                 };
                 let n = received.len();
+                self.moved.set(matches!(received, Received::Piped(_)));
                 Ok((received, n))
             })
         })
@@ -112,6 +106,7 @@ impl Stream {
                         self.read_into(held, most)?
                     }
                 };
+                self.moved.set(false);
                 Ok((n, n))
             })
         })
@@ -184,12 +179,19 @@ impl Stream {
 
     /// Most bytes that a read takes which may be the start of a message, where there is room for `room`.
     fn first_read(&self, room: usize) -> usize {
-        let follows_moved = self.moved.replace(false) && room <= pool::SMALL;
+        let follows_moved = self.moved.get() && room <= pool::SMALL;
         if follows_moved {
             HEADS_WORTH
         } else {
             usize::MAX
         }
+    }
+
+    /// Bytes in our memory with their count; they are what came last.
+    fn copied(&self, lease: Lease) -> (Lease, usize) {
+        self.moved.set(false);
+        let n = lease.len();
+        (lease, n)
     }
 
     /// Moves what is there into an empty pipe.
@@ -199,10 +201,7 @@ impl Stream {
         self.eager.set(result == Ok(most) && most >= pipe::SIZE);
         Ok(match result? {
             0 => Received::Bytes(Lease::empty()),
-            _ => {
-                self.moved.set(true);
-                Received::Piped(pipe)
-            }
+            _ => Received::Piped(pipe),
         })
     }
 

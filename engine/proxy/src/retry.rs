@@ -139,7 +139,8 @@ pub(crate) fn after_connect(ex: &mut Exchange<'_>, reason: Reason) -> Station {
     next(ex, Cause::Connect(reason), true)
 }
 
-/// Lets a final response's head pass, unless the route wants its status tried again and that is possible.
+/// Lets a final response's head pass, unless the route wants its status tried again and that is possible: then the retry is
+/// taken from the budget.
 pub(crate) fn unless_wanted(ex: &Exchange<'_>, call: &Call, status: u16) -> Result<(), Failure> {
     if !ex.route().retry.statuses.contains(status) {
         return Ok(());

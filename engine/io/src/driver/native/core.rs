@@ -77,7 +77,7 @@ pub(super) struct Core {
     /// Empty ones, for sends to come.
     pub(super) departures: Spares<Box<Departure>>,
     taken: Vec<Completion>,
-    /// Counts turns, as far as it fits.
+    /// Counts turns after which the kernel had all that was asked for, as far as it fits.
     turns: u8,
 }
 
@@ -156,7 +156,9 @@ impl Core {
             buffers.refill(self.most_unread.saturating_sub(self.unread));
         }
         self.ring.turn(wait)?;
-        self.turns = self.turns.wrapping_add(1);
+        if self.ring.has_submitted() {
+            self.turns = self.turns.wrapping_add(1);
+        }
         self.take(COMPLETIONS_AT_ONCE);
         Ok(())
     }
@@ -310,10 +312,12 @@ impl Core {
         self.ring.accept(fd.as_raw_fd(), key);
     }
 
-    /// Whether the kernel has been asked to tell what comes for a slot, and has had a turn to do so.
+    /// Whether the kernel was asked to tell what comes for a slot and has had a turn to do so, and nothing that it tells
+    /// is held up.
     pub(super) fn has_asked(&mut self, key: Key) -> bool {
         let slot = self.slots.owned(key);
-        (slot.receiving || slot.polling_in) && slot.asked != self.turns
+        let asked = (slot.receiving || slot.polling_in) && slot.asked != self.turns;
+        asked && !self.ring.has_overflown()
     }
 
     /// Asks to be told of readiness to read.

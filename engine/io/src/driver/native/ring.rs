@@ -197,6 +197,16 @@ impl Ring {
         }
     }
 
+    /// Whether the kernel has taken all that was asked for.
+    pub(super) fn has_submitted(&mut self) -> bool {
+        self.backlog.is_empty() && self.submission.is_empty()
+    }
+
+    /// Whether the kernel holds completions that found no room, and that nobody sees before the next turn.
+    pub(super) fn has_overflown(&mut self) -> bool {
+        self.submission.cq_overflow()
+    }
+
     /// Whether something has completed that has not been taken. Costs no system call.
     pub(super) fn has_news(&mut self) -> bool {
         self.completion.sync();

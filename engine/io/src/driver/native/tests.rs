@@ -83,6 +83,26 @@ async fn arm(stream: &Stream) {
     }
 }
 
+#[test]
+fn what_is_quiet_is_known_once_the_kernel_was_asked() {
+    on(COMMON, async || {
+        let (stream, mut peer) = pair();
+        peer.write_all(&[7; 32 << 10]).unwrap();
+        let mut got = 0;
+        while got < 32 << 10 {
+            got += stream.recv_sized(pool::LARGEST).await.unwrap().len();
+        }
+        assert_eq!(stream.source.is_quiet(), None, "nobody has asked");
+        stream.watch();
+        assert_eq!(stream.source.is_quiet(), None, "not yet");
+        sleep(millis(1)).await;
+        assert_eq!(stream.source.is_quiet(), Some(true));
+        peer.write_all(b"unasked").unwrap();
+        sleep(millis(5)).await;
+        assert_ne!(stream.source.is_quiet(), Some(true));
+    });
+}
+
 /// Many connections whose peers all speak at once, again and again.
 async fn crowd(connections: usize) {
     let mut peers = Vec::new();
