@@ -2,6 +2,8 @@
 
 use ringfence_http::syntax::{is_ows, is_token, trim_ows};
 
+use crate::seconds::Seconds;
+
 /// One directive as it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Directive<'a> {
@@ -33,6 +35,14 @@ impl<'a> Directive<'a> {
             name,
             value: Some(value),
             sound: unspaced && whole && is_token(name),
+        }
+    }
+
+    /// The count of seconds that it gives.
+    pub(crate) fn seconds(&self) -> Seconds {
+        match self.value {
+            Some(value) if self.sound => Seconds::parse(value),
+            _ => Seconds::Invalid,
         }
     }
 

@@ -109,13 +109,19 @@ impl Freshness {
     }
 }
 
-/// Whether a response of this status may be taken to be fresh without saying so (RFC 9110 section 15.1). A 206 is not
-/// among them: parts are not kept.
-pub(crate) fn is_heuristic(status: u16) -> bool {
-    matches!(
+/// Whether Expires counts: it is there, and no targeted field takes its place.
+pub(crate) fn expires(response: Head<'_>, control: &ResponseControl) -> bool {
+    response.has(Name::Expires) && !control.targeted
+}
+
+/// Whether a response may be taken to be fresh without saying so, by its status or because it is `public` (RFC 9110 section
+/// 15.1, RFC 9111 section 4.2.2). A 206 is not among them: parts are not kept.
+pub(crate) fn may_be_guessed(status: u16, control: &ResponseControl) -> bool {
+    let by_status = matches!(
         status,
         200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501
-    )
+    );
+    by_status || control.public
 }
 
 fn lifetime(
@@ -126,20 +132,20 @@ fn lifetime(
     heuristic: Heuristic,
 ) -> (u64, Basis) {
     // What is no number counts as stale (section 4.2.1).
-    let given = |seconds: Seconds| seconds.or_else_if_invalid(0).map(u64::from);
+    let given = |seconds: Seconds| seconds.with_invalid_as(0).map(u64::from);
     if let Some(seconds) = given(control.s_maxage) {
         return (seconds, Basis::SMaxage);
     }
     if let Some(seconds) = given(control.max_age) {
         return (seconds, Basis::MaxAge);
     }
-    if response.has(Name::Expires) && !control.targeted {
+    if expires(response, control) {
         // A date that cannot be read, `0` above all, has passed (section 5.3).
-        let expires = response.date(Name::Expires).unwrap_or(0);
-        return (expires.saturating_sub(dated), Basis::Expires);
+        let until = response.date(Name::Expires).unwrap_or(0);
+        return (until.saturating_sub(dated), Basis::Expires);
     }
     match response.date(Name::LastModified) {
-        Some(modified) if is_heuristic(status) || control.public => {
+        Some(modified) if may_be_guessed(status, control) => {
             let part = dated.saturating_sub(modified) / 100 * u64::from(heuristic.percent);
             (part.min(u64::from(heuristic.most)), Basis::Heuristic)
         }

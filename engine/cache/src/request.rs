@@ -43,8 +43,8 @@ impl RequestControl {
     pub fn of(request: Head<'_>) -> Self {
         let mut control = Self::default();
         if !request.has(Name::CacheControl) {
-            let pragma = request.values(Name::Pragma).flat_map(Directives::of);
-            control.no_cache = pragma.into_iter().any(|member| member.is("no-cache"));
+            let mut pragma = request.values(Name::Pragma).flat_map(Directives::of);
+            control.no_cache = pragma.any(|member| member.is("no-cache"));
             return control;
         }
         for directive in request.values(Name::CacheControl).flat_map(Directives::of) {
@@ -54,10 +54,7 @@ impl RequestControl {
     }
 
     fn take(&mut self, directive: &Directive<'_>) {
-        let seconds = match directive.value {
-            Some(value) if directive.sound => Seconds::parse(value),
-            _ => Seconds::Invalid,
-        };
+        let seconds = directive.seconds();
         if directive.is("no-store") {
             self.no_store = true;
         } else if directive.is("no-cache") {
@@ -67,9 +64,9 @@ impl RequestControl {
         } else if directive.is("only-if-cached") {
             self.only_if_cached = true;
         } else if directive.is("max-age") {
-            self.max_age = self.max_age.or(seconds.or_else_if_invalid(0));
+            self.max_age = self.max_age.or(seconds.with_invalid_as(0));
         } else if directive.is("min-fresh") {
-            self.min_fresh = self.min_fresh.or(seconds.or_else_if_invalid(u32::MAX));
+            self.min_fresh = self.min_fresh.or(seconds.with_invalid_as(u32::MAX));
         } else if directive.is("max-stale") && self.max_stale == MaxStale::No {
             self.max_stale = match (directive.value, seconds) {
                 (None, _) if directive.sound => MaxStale::Any,

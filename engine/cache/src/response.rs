@@ -97,10 +97,7 @@ impl ResponseControl {
     /// Takes note of one directive; one that is not known changes nothing.
     pub(crate) fn take(&mut self, directive: &Directive<'_>) {
         let allows = directive.sound && directive.value.is_none();
-        let seconds = match directive.value {
-            Some(value) if directive.sound => Seconds::parse(value),
-            _ => Seconds::Invalid,
-        };
+        let seconds = directive.seconds();
         if directive.is("no-store") {
             self.no_store = true;
         } else if directive.is("no-cache") {
@@ -120,13 +117,13 @@ impl ResponseControl {
         } else if directive.is("immutable") {
             self.immutable |= allows;
         } else if directive.is("max-age") {
-            self.max_age.or(seconds);
+            self.max_age.take_first(seconds);
         } else if directive.is("s-maxage") {
-            self.s_maxage.or(seconds);
+            self.s_maxage.take_first(seconds);
         } else if directive.is("stale-while-revalidate") {
-            self.stale_while_revalidate.or(seconds);
+            self.stale_while_revalidate.take_first(seconds);
         } else if directive.is("stale-if-error") {
-            self.stale_if_error.or(seconds);
+            self.stale_if_error.take_first(seconds);
         }
     }
 

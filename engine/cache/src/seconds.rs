@@ -30,7 +30,7 @@ impl Seconds {
 
     /// Takes a directive's value, unless one was taken before: the first of several counts (RFC 9111 section
     /// 4.2.1).
-    pub(crate) fn or(&mut self, value: Self) {
+    pub(crate) fn take_first(&mut self, value: Self) {
         if *self == Self::Absent {
             *self = value;
         }
@@ -38,7 +38,7 @@ impl Seconds {
 
     /// The count, where an invalid one counts as `invalid`; nothing where none was sent.
     #[must_use]
-    pub fn or_else_if_invalid(self, invalid: u32) -> Option<u32> {
+    pub fn with_invalid_as(self, invalid: u32) -> Option<u32> {
         match self {
             Self::Absent => None,
             Self::Invalid => Some(invalid),

@@ -2,7 +2,7 @@
 
 use ringfence_http::{Method, Name};
 
-use crate::freshness::is_heuristic;
+use crate::freshness::{expires, may_be_guessed};
 use crate::head::Head;
 use crate::request::RequestControl;
 use crate::response::{ResponseControl, Scope};
@@ -92,11 +92,9 @@ fn is_for_all(control: &ResponseControl) -> bool {
 
 /// Whether it says how long it is fresh, or may be taken to be and can be validated.
 fn is_worth_keeping(response: Head<'_>, status: u16, control: &ResponseControl) -> bool {
-    let expires = response.has(Name::Expires) && !control.targeted;
-    let explicit = control.gives_age() || expires;
-    let may_be_guessed = is_heuristic(status) || control.public;
+    let explicit = control.gives_age() || expires(response, control);
     let validator = response.has(Name::LastModified) || response.has(Name::ETag);
-    explicit || may_be_guessed && validator
+    explicit || may_be_guessed(status, control) && validator
 }
 
 /// Statuses of answers to one client or to fields that no key has: parts and conditions (RFC 9110 sections 15.3.7, 15.4.5,

@@ -3,31 +3,46 @@
 
 use proptest::prelude::*;
 use ringfence_cache::*;
-use ringfence_http::{HeadLimits, Method, RequestHead, ResponseHead};
+use ringfence_http::{Fields, HeadLimits, Method, RequestHead, ResponseHead};
 
 /// Sun, 06 Nov 1994 08:49:37 GMT.
 const NOW: u64 = 784_111_777;
 
-/// A parsed message with its bytes.
-struct Message<H> {
-    head: H,
+/// A response that is fresh for a minute.
+const FRESH: &str = "Cache-Control: max-age=60";
+
+const VALIDATE: Verdict = Verdict::Validate { if_error: false };
+const ON_ERROR: Verdict = Verdict::Validate { if_error: true };
+
+/// A parsed message: its fields, their bytes, and the status of a response.
+struct Message {
+    fields: Fields,
     bytes: Vec<u8>,
+    status: u16,
 }
 
-fn request(fields: &str) -> Message<RequestHead> {
+fn request(fields: &str) -> Message {
     let bytes = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", lines(fields)).into_bytes();
     let mut head = RequestHead::new();
     let parsed = head.parse(&bytes, &HeadLimits::default());
     parsed.expect("a sound request").expect("a whole one");
-    Message { head, bytes }
+    Message {
+        fields: head.fields,
+        bytes,
+        status: 0,
+    }
 }
 
-fn response(status: u16, fields: &str) -> Message<ResponseHead> {
+fn response(status: u16, fields: &str) -> Message {
     let bytes = format!("HTTP/1.1 {status} x\r\n{}\r\n", lines(fields)).into_bytes();
     let mut head = ResponseHead::new();
     let parsed = head.parse(&bytes, &HeadLimits::default(), Method::Get);
     parsed.expect("a sound response").expect("a whole one");
-    Message { head, bytes }
+    Message {
+        fields: head.fields,
+        bytes,
+        status,
+    }
 }
 
 /// Field lines from lines of text.
@@ -36,27 +51,20 @@ fn lines(text: &str) -> String {
     lines.map(|line| format!("{line}\r\n")).collect()
 }
 
-impl Message<RequestHead> {
+impl Message {
     fn fields(&self) -> Head<'_> {
         Head {
-            fields: &self.head.fields,
+            fields: &self.fields,
             bytes: &self.bytes,
         }
     }
 
-    fn control(&self) -> RequestControl {
+    /// What it asks for, as a request.
+    fn asks(&self) -> RequestControl {
         RequestControl::of(self.fields())
     }
-}
 
-impl Message<ResponseHead> {
-    fn fields(&self) -> Head<'_> {
-        Head {
-            fields: &self.head.fields,
-            bytes: &self.bytes,
-        }
-    }
-
+    /// What it orders, as a response.
     fn control(&self) -> ResponseControl {
         ResponseControl::in_force(self.fields())
     }
@@ -74,7 +82,7 @@ impl Message<ResponseHead> {
     fn freshness_if(&self, received: Received) -> Freshness {
         Freshness::of(
             self.fields(),
-            self.head.status,
+            self.status,
             &self.control(),
             received,
             Heuristic::default(),
@@ -85,9 +93,9 @@ impl Message<ResponseHead> {
 fn store(asked: &str, status: u16, fields: &str) -> Result<(), NotStored> {
     let (request, response) = (request(asked), response(status, fields));
     let asked = Asked {
-        method: request.head.method,
+        method: Method::Get,
         head: request.fields(),
-        control: request.control(),
+        control: request.asks(),
     };
     storable(&asked, response.fields(), status, &response.control())
 }
@@ -98,123 +106,125 @@ fn after(seconds: u64, asked: &str, fields: &str) -> Verdict {
     judge(
         &response.freshness(),
         &response.control(),
-        &request(asked).control(),
+        &request(asked).asks(),
         NOW + seconds,
     )
 }
 
+/// A request's fields, a response's status and fields, and whether it may be kept.
+const STORABLE: &[(&str, u16, &str, Result<(), NotStored>)] = &[
+    // Section 3.
+    ("", 200, FRESH, Ok(())),
+    ("", 404, FRESH, Ok(())),
+    ("", 599, FRESH, Ok(())),
+    ("", 302, FRESH, Ok(())),
+    ("", 200, "Expires: Sun, 06 Nov 1994 09:49:37 GMT", Ok(())),
+    ("", 200, "ETag: \"a\"", Ok(())),
+    (
+        "",
+        200,
+        "Last-Modified: Sun, 06 Nov 1994 07:49:37 GMT",
+        Ok(()),
+    ),
+    ("", 302, "ETag: \"a\"", Err(NotStored::NoFreshness)),
+    ("", 302, "ETag: \"a\"\nCache-Control: public", Ok(())),
+    ("", 200, "", Err(NotStored::NoFreshness)),
+    (
+        "",
+        200,
+        "Cache-Control: public",
+        Err(NotStored::NoFreshness),
+    ),
+    ("", 206, FRESH, Err(NotStored::Status)),
+    ("", 304, FRESH, Err(NotStored::Status)),
+    ("", 416, FRESH, Err(NotStored::Status)),
+    ("", 429, FRESH, Err(NotStored::Status)),
+    // Sections 5.2.1.5 and 5.2.2.5.
+    (
+        "Cache-Control: no-store",
+        200,
+        FRESH,
+        Err(NotStored::RequestNoStore),
+    ),
+    (
+        "",
+        200,
+        "Cache-Control: max-age=60, no-store",
+        Err(NotStored::NoStore),
+    ),
+    // Section 5.2.2.3.
+    (
+        "",
+        200,
+        "Cache-Control: max-age=60, no-store, must-understand",
+        Ok(()),
+    ),
+    (
+        "",
+        599,
+        "Cache-Control: max-age=60, must-understand",
+        Err(NotStored::NotUnderstood),
+    ),
+    // Section 5.2.2.7.
+    (
+        "",
+        200,
+        "Cache-Control: max-age=60, private",
+        Err(NotStored::Private),
+    ),
+    ("", 200, "Cache-Control: max-age=60, private=\"a\"", Ok(())),
+    (
+        "",
+        200,
+        "Cache-Control: max-age=60, private=\"a b\"",
+        Err(NotStored::Private),
+    ),
+    // Section 3.5.
+    (
+        "Authorization: x",
+        200,
+        FRESH,
+        Err(NotStored::Authorization),
+    ),
+    (
+        "Authorization: x",
+        200,
+        "Cache-Control: public, max-age=60",
+        Ok(()),
+    ),
+    (
+        "Authorization: x",
+        200,
+        "Cache-Control: s-maxage=60",
+        Ok(()),
+    ),
+    (
+        "Authorization: x",
+        200,
+        "Cache-Control: max-age=60, must-revalidate",
+        Ok(()),
+    ),
+    (
+        "Authorization: x",
+        200,
+        "Cache-Control: max-age=60, public=x",
+        Err(NotStored::Authorization),
+    ),
+    // Section 4.1.
+    (
+        "",
+        200,
+        "Cache-Control: max-age=60\nVary: a, *",
+        Err(NotStored::VariesAlways),
+    ),
+];
+
 #[test]
 fn what_may_be_kept() {
-    let fresh = "Cache-Control: max-age=60";
-    for (asked, status, fields, want) in [
-        // Section 3.
-        ("", 200, fresh, Ok(())),
-        ("", 404, fresh, Ok(())),
-        ("", 599, fresh, Ok(())),
-        ("", 302, fresh, Ok(())),
-        ("", 200, "Expires: Sun, 06 Nov 1994 09:49:37 GMT", Ok(())),
-        ("", 200, "ETag: \"a\"", Ok(())),
-        (
-            "",
-            200,
-            "Last-Modified: Sun, 06 Nov 1994 07:49:37 GMT",
-            Ok(()),
-        ),
-        ("", 302, "ETag: \"a\"", Err(NotStored::NoFreshness)),
-        ("", 302, "ETag: \"a\"\nCache-Control: public", Ok(())),
-        ("", 200, "", Err(NotStored::NoFreshness)),
-        (
-            "",
-            200,
-            "Cache-Control: public",
-            Err(NotStored::NoFreshness),
-        ),
-        ("", 206, fresh, Err(NotStored::Status)),
-        ("", 304, fresh, Err(NotStored::Status)),
-        ("", 416, fresh, Err(NotStored::Status)),
-        ("", 429, fresh, Err(NotStored::Status)),
-        // Sections 5.2.1.5 and 5.2.2.5.
-        (
-            "Cache-Control: no-store",
-            200,
-            fresh,
-            Err(NotStored::RequestNoStore),
-        ),
-        (
-            "",
-            200,
-            "Cache-Control: max-age=60, no-store",
-            Err(NotStored::NoStore),
-        ),
-        // Section 5.2.2.3.
-        (
-            "",
-            200,
-            "Cache-Control: max-age=60, no-store, must-understand",
-            Ok(()),
-        ),
-        (
-            "",
-            599,
-            "Cache-Control: max-age=60, must-understand",
-            Err(NotStored::NotUnderstood),
-        ),
-        // Section 5.2.2.7.
-        (
-            "",
-            200,
-            "Cache-Control: max-age=60, private",
-            Err(NotStored::Private),
-        ),
-        ("", 200, "Cache-Control: max-age=60, private=\"a\"", Ok(())),
-        (
-            "",
-            200,
-            "Cache-Control: max-age=60, private=\"a b\"",
-            Err(NotStored::Private),
-        ),
-        // Section 3.5.
-        (
-            "Authorization: x",
-            200,
-            fresh,
-            Err(NotStored::Authorization),
-        ),
-        (
-            "Authorization: x",
-            200,
-            "Cache-Control: public, max-age=60",
-            Ok(()),
-        ),
-        (
-            "Authorization: x",
-            200,
-            "Cache-Control: s-maxage=60",
-            Ok(()),
-        ),
-        (
-            "Authorization: x",
-            200,
-            "Cache-Control: max-age=60, must-revalidate",
-            Ok(()),
-        ),
-        (
-            "Authorization: x",
-            200,
-            "Cache-Control: max-age=60, public=x",
-            Err(NotStored::Authorization),
-        ),
-        // Section 4.1.
-        (
-            "",
-            200,
-            "Cache-Control: max-age=60\nVary: a, *",
-            Err(NotStored::VariesAlways),
-        ),
-    ] {
+    for (asked, status, fields, want) in STORABLE {
         assert_eq!(
-            store(asked, status, fields),
-            want,
+            store(asked, *status, fields),
+            *want,
             "{asked:?} {status} {fields:?}"
         );
     }
@@ -233,7 +243,7 @@ fn only_responses_to_get_are_kept() {
         let asked = Asked {
             method,
             head: request.fields(),
-            control: request.control(),
+            control: request.asks(),
         };
         let kept = storable(&asked, response.fields(), 200, &response.control());
         assert_eq!(kept, Err(NotStored::Method));
@@ -320,119 +330,119 @@ fn how_old_a_response_comes() {
     }
 }
 
+/// Seconds after which a request with these fields comes, those of the kept response, and what is to be done.
+const VERDICTS: &[(u64, &str, &str, Verdict)] = &[
+    // Section 4.2.
+    (59, "", FRESH, Verdict::Fresh),
+    (60, "", FRESH, VALIDATE),
+    // Section 5.2.1.
+    (0, "Cache-Control: no-cache", FRESH, VALIDATE),
+    (0, "Pragma: no-cache", FRESH, VALIDATE),
+    (10, "Cache-Control: max-age=10", FRESH, Verdict::Fresh),
+    (11, "Cache-Control: max-age=10", FRESH, VALIDATE),
+    (1, "Cache-Control: max-age=x", FRESH, VALIDATE),
+    (50, "Cache-Control: min-fresh=10", FRESH, Verdict::Fresh),
+    (51, "Cache-Control: min-fresh=10", FRESH, VALIDATE),
+    (70, "Cache-Control: max-stale=10", FRESH, Verdict::Stale),
+    (71, "Cache-Control: max-stale=10", FRESH, VALIDATE),
+    (9_999, "Cache-Control: max-stale", FRESH, Verdict::Stale),
+    (70, "Cache-Control: max-stale=x", FRESH, VALIDATE),
+    // Sections 5.2.2.2, 5.2.2.4, 5.2.2.8 and 5.2.2.10.
+    (1, "", "Cache-Control: max-age=60, no-cache", VALIDATE),
+    (
+        1,
+        "",
+        "Cache-Control: max-age=60, no-cache=\"a\"",
+        Verdict::Fresh,
+    ),
+    (
+        70,
+        "Cache-Control: max-stale",
+        "Cache-Control: max-age=60, must-revalidate",
+        VALIDATE,
+    ),
+    (
+        70,
+        "Cache-Control: max-stale",
+        "Cache-Control: max-age=60, proxy-revalidate",
+        VALIDATE,
+    ),
+    (
+        70,
+        "Cache-Control: max-stale",
+        "Cache-Control: s-maxage=60",
+        VALIDATE,
+    ),
+    // RFC 5861.
+    (
+        69,
+        "",
+        "Cache-Control: max-age=60, stale-while-revalidate=10",
+        Verdict::WhileRevalidating,
+    ),
+    (
+        69,
+        "",
+        "Cache-Control: s-maxage=60, stale-while-revalidate=10",
+        VALIDATE,
+    ),
+    (
+        70,
+        "",
+        "Cache-Control: max-age=60, stale-while-revalidate=10",
+        VALIDATE,
+    ),
+    (
+        69,
+        "",
+        "Cache-Control: max-age=60, stale-if-error=10",
+        ON_ERROR,
+    ),
+    (
+        70,
+        "",
+        "Cache-Control: max-age=60, stale-if-error=10",
+        VALIDATE,
+    ),
+    (
+        69,
+        "",
+        "Cache-Control: max-age=60, must-revalidate, stale-if-error=10, stale-while-revalidate=10",
+        VALIDATE,
+    ),
+    // RFC 9213.
+    (
+        70,
+        "",
+        "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=90",
+        Verdict::Fresh,
+    ),
+    (
+        50,
+        "",
+        "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=40",
+        VALIDATE,
+    ),
+    (
+        70,
+        "",
+        "CDN-Cache-Control: max-age=1\nRingfence-Cache-Control: max-age=90",
+        Verdict::Fresh,
+    ),
+    (
+        50,
+        "",
+        "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=;",
+        Verdict::Fresh,
+    ),
+];
+
 #[test]
 fn when_a_kept_response_answers() {
-    let validate = Verdict::Validate { if_error: false };
-    let on_error = Verdict::Validate { if_error: true };
-    let minute = "Cache-Control: max-age=60";
-    for (seconds, asked, fields, want) in [
-        // Section 4.2.
-        (59, "", minute, Verdict::Fresh),
-        (60, "", minute, validate),
-        // Section 5.2.1.
-        (0, "Cache-Control: no-cache", minute, validate),
-        (0, "Pragma: no-cache", minute, validate),
-        (10, "Cache-Control: max-age=10", minute, Verdict::Fresh),
-        (11, "Cache-Control: max-age=10", minute, validate),
-        (1, "Cache-Control: max-age=x", minute, validate),
-        (50, "Cache-Control: min-fresh=10", minute, Verdict::Fresh),
-        (51, "Cache-Control: min-fresh=10", minute, validate),
-        (70, "Cache-Control: max-stale=10", minute, Verdict::Stale),
-        (71, "Cache-Control: max-stale=10", minute, validate),
-        (9_999, "Cache-Control: max-stale", minute, Verdict::Stale),
-        (70, "Cache-Control: max-stale=x", minute, validate),
-        // Sections 5.2.2.2, 5.2.2.4, 5.2.2.8 and 5.2.2.10.
-        (1, "", "Cache-Control: max-age=60, no-cache", validate),
-        (
-            1,
-            "",
-            "Cache-Control: max-age=60, no-cache=\"a\"",
-            Verdict::Fresh,
-        ),
-        (
-            70,
-            "Cache-Control: max-stale",
-            "Cache-Control: max-age=60, must-revalidate",
-            validate,
-        ),
-        (
-            70,
-            "Cache-Control: max-stale",
-            "Cache-Control: max-age=60, proxy-revalidate",
-            validate,
-        ),
-        (
-            70,
-            "Cache-Control: max-stale",
-            "Cache-Control: s-maxage=60",
-            validate,
-        ),
-        // RFC 5861.
-        (
-            69,
-            "",
-            "Cache-Control: max-age=60, stale-while-revalidate=10",
-            Verdict::WhileRevalidating,
-        ),
-        (
-            69,
-            "",
-            "Cache-Control: s-maxage=60, stale-while-revalidate=10",
-            validate,
-        ),
-        (
-            70,
-            "",
-            "Cache-Control: max-age=60, stale-while-revalidate=10",
-            validate,
-        ),
-        (
-            69,
-            "",
-            "Cache-Control: max-age=60, stale-if-error=10",
-            on_error,
-        ),
-        (
-            70,
-            "",
-            "Cache-Control: max-age=60, stale-if-error=10",
-            validate,
-        ),
-        (
-            69,
-            "",
-            "Cache-Control: max-age=60, must-revalidate, stale-if-error=10, stale-while-revalidate=10",
-            validate,
-        ),
-        // RFC 9213.
-        (
-            70,
-            "",
-            "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=90",
-            Verdict::Fresh,
-        ),
-        (
-            50,
-            "",
-            "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=40",
-            validate,
-        ),
-        (
-            70,
-            "",
-            "CDN-Cache-Control: max-age=1\nRingfence-Cache-Control: max-age=90",
-            Verdict::Fresh,
-        ),
-        (
-            50,
-            "",
-            "Cache-Control: max-age=60\nCDN-Cache-Control: max-age=;",
-            Verdict::Fresh,
-        ),
-    ] {
+    for (seconds, asked, fields, want) in VERDICTS {
         assert_eq!(
-            after(seconds, asked, fields),
-            want,
+            after(*seconds, asked, fields),
+            *want,
             "{seconds} s, {asked:?}, {fields:?}"
         );
     }
@@ -680,7 +690,7 @@ proptest! {
         let names = ["Cache-Control", "Expires", "Age", "Date", "Vary", "CDN-Cache-Control"];
         let fields: Vec<_> = names.iter().zip(&values).map(|(name, value)| format!("{name}: {value}")).collect();
         let response = response(200, &fields.join("\n"));
-        let asked = request("").control();
+        let asked = request("").asks();
         let _ = judge(&response.freshness(), &response.control(), &asked, seconds);
         let _ = store("", 200, &fields.join("\n"));
     }
