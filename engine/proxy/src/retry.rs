@@ -25,8 +25,6 @@ pub(crate) enum Cause {
     Late(Reason),
     /// The time for the whole request has passed, most of it before the server had the request.
     OutOfTime,
-    /// The response has a status that the route wants retried.
-    Status(u16),
 }
 
 impl Cause {
@@ -44,7 +42,6 @@ impl Cause {
             | Self::BrokenHead(reason)
             | Self::BadHead(reason) => reason,
             Self::OutOfTime => Reason::RequestTimeout,
-            Self::Status(_) => Reason::UpstreamClosed,
         }
     }
 
@@ -53,7 +50,6 @@ impl Cause {
             Self::Connect(_) => retry.connect,
             Self::Ended(_) | Self::BrokenHead(_) => retry.reset,
             Self::Late(reason) => retry.timeout && reason != Reason::RequestTimeout,
-            Self::Status(status) => retry.statuses.contains(status),
             Self::BadHead(_) | Self::OutOfTime => false,
         }
     }
@@ -149,7 +145,7 @@ pub(crate) fn unless_wanted(ex: &Exchange<'_>, call: &Call, status: u16) -> Resu
         return Ok(());
     };
     let in_time = ex.expires.is_none_or(|end| now() + wait < end);
-    if in_time && is_permitted(ex, Cause::Status(status), is_repeatable(ex, call)) {
+    if in_time && is_permitted(ex, true, is_repeatable(ex, call)) {
         return Err(Failure::Again(wait));
     }
     Ok(())
@@ -167,20 +163,19 @@ async fn again(ex: &mut Exchange<'_>, call: Call, wait: Duration) -> Station {
 }
 
 fn next(ex: &mut Exchange<'_>, cause: Cause, repeatable: bool) -> Station {
-    if is_permitted(ex, cause, repeatable) {
+    let wanted = cause.is_wanted(&ex.route().retry);
+    if is_permitted(ex, wanted, repeatable || cause.is_before_sending()) {
         ex.tally.retries += 1;
         return Station::Dial;
     }
     ex.refuse(cause.reason())
 }
 
-/// Whether one more attempt is wanted, safe, and within the limits; takes it from the budget.
-fn is_permitted(ex: &Exchange<'_>, cause: Cause, repeatable: bool) -> bool {
-    let retry = &ex.route().retry;
-    let wanted = cause.is_wanted(retry) && ex.tally.retries < retry.attempts;
-    let safe = repeatable || cause.is_before_sending();
+/// Whether one more attempt, which is wanted and safe or not, is within the limits too; takes it from the budget.
+fn is_permitted(ex: &Exchange<'_>, wanted: bool, safe: bool) -> bool {
+    let few = ex.tally.retries < ex.route().retry.attempts;
     let in_time = ex.expires.is_none_or(|end| now() < end);
-    if !(wanted && safe && in_time && ex.lane().has_other(&ex.tried)) {
+    if !(wanted && few && safe && in_time && ex.lane().has_other(&ex.tried)) {
         return false;
     }
     let stats = &ex.conn.worker.stats;
