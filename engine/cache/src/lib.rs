@@ -15,6 +15,7 @@
 //! | `vary` | [`Vary`]: which requests a kept one was for |
 //! | `etag`, `conditional` | [`condition`]: whether the client has it already |
 //! | `range` | [`wanted`]: which parts of it are asked for |
+//! | `store` | [`Store`]: the stored responses of one core, and what becomes of them |
 
 mod conditional;
 mod directives;
@@ -27,6 +28,7 @@ mod response;
 mod reuse;
 mod seconds;
 mod storable;
+mod store;
 mod targeted;
 mod vary;
 
@@ -39,4 +41,5 @@ pub use response::{ResponseControl, Scope};
 pub use reuse::{Verdict, judge};
 pub use seconds::Seconds;
 pub use storable::{Asked, NotStored, storable};
+pub use store::{Found, Key, MOST_VARIANTS, Purge, Refused, Stats, Store, Stored};
 pub use vary::Vary;
