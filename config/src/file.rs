@@ -1,6 +1,7 @@
 //! The file as the user writes it. The comments on the fields are the descriptions in the JSON Schema, so they speak
 //! to the user. Everything is optional here; what must be there, and what goes together, is checked afterwards.
 
+pub mod cache;
 pub mod client;
 pub mod observe;
 pub mod route;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::file::cache::Cache;
 use crate::file::client::{Forwarding, Limits, Listener, Timeouts};
 use crate::file::observe::{AccessLog, Admin, Expose, Resolver};
 use crate::file::route::{Retry, Route};
@@ -35,6 +37,8 @@ pub struct File {
     pub timeouts: Option<Timeouts>,
     /// Size and rate limits on what clients send.
     pub limits: Option<Limits>,
+    /// What the cache may hold; routes say what is kept in it.
+    pub cache: Option<Cache>,
     /// When requests are sent again; upstreams and routes may say otherwise. `false` = never.
     pub retry: Option<Or<Scalar<Off>, Retry>>,
     /// Whom to believe about the client, and what to tell the servers.

@@ -18,10 +18,12 @@ pub use error::{ConfigError, Diagnostic};
 pub use load::schema::schema;
 pub use matching::{HeaderMatch, HeaderTest, HostPattern, Matcher, PathPattern, RouteId};
 pub use overrides::Overrides;
+pub use plan::cache::{Bypass, CacheLimits, CacheRules, KeyQuery, KeyRules, Origin, PerUser, Ttl};
 pub use plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
 pub use plan::observe::{AccessLog, Admin, Expose, LogFormat, LogTarget, Resolver};
 pub use plan::rewrite::Rewrite;
 pub use plan::route::{Action, HeaderEdits, Retry, Route, RouteTimeouts};
+pub use plan::tag::TagTemplate;
 pub use plan::template::{Template, TemplateParts};
 pub use plan::upstream::{
     Balance, Check, CheckKind, Ejection, HashKey, Pool, Queue, RetryBudget, SameSite, Secret,
@@ -33,6 +35,8 @@ pub use router::params::Params;
 pub use router::{Found, Miss, Query, Router};
 pub use values::cpus::CpuList;
 pub use values::endpoint::{Endpoint, ServerAddress};
+pub use values::media::MediaPattern;
 pub use values::off::OrOff;
+pub use values::query::QueryName;
 pub use values::status::StatusSet;
 pub use values::wrong::Wrong;

@@ -32,6 +32,7 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
+const YEAR: u64 = 365 * DAY;
 
 // The file itself.
 
@@ -65,6 +66,12 @@ pub const PLACES: usize = 200_000;
 pub const ALTERNATIVES: usize = 128;
 /// Header fields that one route sets, adds or removes.
 pub const EDITS: usize = 64;
+/// Names in one list of a route's cache settings: of fields, cookies, or query parameters.
+pub const CACHE_NAMES: usize = 32;
+/// Sets of statuses, and as many media types, that one route gives a freshness of their own.
+pub const CACHE_TTLS: usize = 32;
+/// Tags that one route gives to its responses, and as many that it purges.
+pub const TAGS: usize = 32;
 /// Trusted networks.
 pub const TRUSTED: usize = 1_000;
 /// DNS servers.
@@ -88,6 +95,12 @@ pub const RESPONSE_BODY: usize = 1 << 20;
 pub const FIELD_NAME: usize = 256;
 /// Bytes of a header's value.
 pub const FIELD_VALUE: usize = 8 << 10;
+/// Bytes of the name of a query parameter.
+pub const QUERY_NAME: usize = 256;
+/// Bytes of either half of a media type (RFC 6838 4.2).
+pub const MEDIA_NAME: usize = 127;
+/// Bytes of a tag, before its holes are filled.
+pub const TAG: usize = 256;
 /// Bytes of a Unix socket's path: `sun_path` less its final NUL.
 pub const UNIX_PATH: usize = 107;
 /// Bytes that a sticky cookie's secret must have at least.
@@ -212,6 +225,20 @@ pub const RETRY_ATTEMPTS: Bound<u32> = bound(0, 2, 10);
 pub const RETRY_BODY: Bound<u64> = bound(0, 64 * KIB, 16 * MIB);
 /// `retry.max_retry_after`
 pub const RETRY_AFTER: Bound<Duration> = bound(secs(0), secs(1), secs(60));
+
+// Caching.
+
+/// `cache.size`: what a small machine can spare.
+pub const CACHE_SIZE: Bound<u64> = bound(MIB, 256 * MIB, 1 << 40);
+/// `cache.max_object`; where the whole cache is smaller, the default is its size.
+pub const MAX_OBJECT: Bound<u64> = bound(0, 16 * MIB, 1 << 40);
+/// `cache.ttl` and `cache.types` of a route, which have no default.
+pub const CACHE_TTL: Bound<Duration> = bound(secs(0), secs(0), secs(10 * YEAR));
+/// `cache.stale_while_revalidate`, `cache.stale_if_error` and `cache.serve_stale` of a route, where they are not `off`,
+/// which is the default.
+pub const STALE: Bound<Duration> = bound(secs(0), secs(0), secs(10 * YEAR));
+/// `cache.min_uses` of a route.
+pub const MIN_USES: Bound<u32> = bound(1, 1, 255);
 
 // Seeing it.
 

@@ -1,9 +1,11 @@
 //! The plan: what the file means, with every default filled in and every name resolved. Immutable.
 
+pub mod cache;
 pub mod client;
 pub mod observe;
 pub mod rewrite;
 pub mod route;
+pub mod tag;
 pub mod template;
 pub mod upstream;
 pub mod workers;
@@ -11,6 +13,7 @@ pub mod workers;
 use std::net::SocketAddr;
 
 use crate::matching::RouteId;
+use crate::plan::cache::CacheLimits;
 use crate::plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
 use crate::plan::observe::{AccessLog, Admin, Expose, Resolver};
 use crate::plan::route::Route;
@@ -36,6 +39,8 @@ pub struct Plan {
     pub timeouts: ClientTimeouts,
     /// Size and rate limits on what clients send.
     pub limits: Limits,
+    /// What the cache of the process may hold.
+    pub cache: CacheLimits,
     /// Whom to believe about the client, and what to tell the servers.
     pub forwarding: Forwarding,
     /// Response headers that show how a request was served.

@@ -6,9 +6,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::file::cache::RouteCache;
 use crate::file::shape::{OneOrMany, Or};
 use crate::matching::PathPattern;
 use crate::matching::host::HostChoice;
+use crate::plan::tag::TagTemplate;
 use crate::plan::template::Template;
 use crate::values::amount::Size;
 use crate::values::off::{Off, OrOff};
@@ -51,6 +53,11 @@ pub struct Route {
     pub timeouts: Option<RouteTimeouts>,
     /// When requests are sent again; `false` = never. Default: the upstream's or the global settings.
     pub retry: Option<Or<Scalar<Off>, Retry>>,
+    /// What is kept of its responses and answered from the cache; `true` = what the responses allow. Default `false`.
+    pub cache: Option<Or<Scalar<bool>, RouteCache>>,
+    /// Tags of kept responses, of any route, that are purged when a request that changes something (any method but `GET`,
+    /// `HEAD`, `OPTIONS` and `TRACE`) succeeds. As in `cache.tags`. Default `[]`.
+    pub purges: Option<OneOrMany<Scalar<TagTemplate>>>,
 }
 
 /// Where clients are sent.

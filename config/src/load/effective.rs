@@ -1,5 +1,6 @@
 //! From the plan back to a file in which every default is visible.
 
+mod cache;
 mod field;
 mod process;
 mod route;
@@ -29,6 +30,7 @@ fn file(plan: &Plan) -> File {
         workers: Some(process::workers(&plan.workers)),
         timeouts: Some(process::timeouts(&plan.timeouts)),
         limits: Some(process::limits(&plan.limits)),
+        cache: Some(cache::limits(&plan.cache)),
         retry: None,
         forwarding: Some(process::forwarding(&plan.forwarding)),
         expose: Some(process::expose(&plan.expose)),

@@ -2,6 +2,7 @@
 //! goes on with a default, so that one run finds as much as it can.
 
 mod action;
+mod cache;
 mod check;
 mod client;
 mod edits;
@@ -50,7 +51,14 @@ pub(super) fn plan(file: File, root: &Place<'_>, given: &Given<'_>) -> Plan {
         let layer = layer.over(&global);
         targets.insert(name, Target { id, layer });
     }
-    let routes = route::all(file.route, &targets, &upstreams, &global, root);
+    let cache = cache::limits(&file.cache.unwrap_or_default(), &root.key("cache"));
+    let around = route::Around {
+        targets: &targets,
+        upstreams: &upstreams,
+        global: &global,
+        cache: &cache,
+    };
+    let routes = route::all(file.route, &around, root);
     let router = Router::build(routes.iter().map(|route| &route.matcher));
     Plan {
         workers: workers::lower(
@@ -64,6 +72,7 @@ pub(super) fn plan(file: File, root: &Place<'_>, given: &Given<'_>) -> Plan {
         upstreams,
         timeouts: client::timeouts(&timeouts, &root.key("timeouts")),
         limits: client::limits(&limits, &root.key("limits")),
+        cache,
         forwarding: client::forwarding(
             file.forwarding.unwrap_or_default(),
             &root.key("forwarding"),

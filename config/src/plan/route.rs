@@ -1,11 +1,14 @@
 //! Routes: what is asked of a request, what is done with it, and under which limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::matching::Matcher;
+use crate::plan::cache::CacheRules;
 use crate::plan::rewrite::Rewrite;
+use crate::plan::tag::TagTemplate;
 use crate::plan::template::Template;
 use crate::plan::upstream::UpstreamId;
 use crate::values::status::StatusSet;
@@ -31,6 +34,12 @@ pub struct Route {
     pub max_body: Option<u64>,
     /// When a request is sent again.
     pub retry: Retry,
+    /// What is kept of its responses, and for how long; `None` = nothing. Only with [`Action::Upstream`]. Shared, because
+    /// what the cache does for a request may outlive the request.
+    pub cache: Option<Arc<CacheRules>>,
+    /// Tags of kept responses, of any route, that are purged whenever a request with an unsafe method (RFC 9110 9.2.1) is
+    /// answered on this route with a status below 400. Only with [`Action::Upstream`], and also without [`Self::cache`].
+    pub purges: Vec<TagTemplate>,
 }
 
 /// What is done with a request.

@@ -47,7 +47,7 @@ pub fn is_connection_field(name: &str) -> bool {
     CONNECTION_FIELDS.contains(&name)
 }
 
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 

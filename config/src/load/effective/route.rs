@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::file::route as file;
 use crate::file::shape::{OneOrMany, Or};
+use crate::load::effective::cache;
 use crate::load::effective::field::{or_off, some};
 use crate::matching::host::HostChoice;
 use crate::matching::{HeaderTest, Matcher};
@@ -22,6 +23,8 @@ pub(super) fn route(plan: &Route, upstreams: &[Upstream]) -> file::Route {
         response_headers: edits(&plan.response_headers),
         timeouts: forwards.then(|| timeouts(&plan.timeouts)),
         retry: forwards.then(|| Or::Table(retry(&plan.retry))),
+        cache: forwards.then(|| cache::rules(plan.cache.as_deref())),
+        purges: forwards.then(|| OneOrMany(plan.purges.iter().cloned().map(Scalar).collect())),
         ..file::Route::default()
     };
     matcher(&plan.matcher, &mut route);

@@ -8,49 +8,50 @@ use crate::load::lower::edits::{self, Side};
 use crate::load::lower::field::{no_effect, value};
 use crate::load::lower::server_side::{self, Layer};
 use crate::load::lower::target::Targets;
-use crate::load::lower::{action, matcher, reach};
+use crate::load::lower::{action, cache, matcher, reach};
 use crate::load::report::Place;
 use crate::matching::path::literal_prefix;
 use crate::matching::{Matcher, PathPattern, Segment};
+use crate::plan::cache::CacheLimits;
 use crate::plan::rewrite::Rewrite;
 use crate::plan::route::{Action, Route};
 use crate::plan::upstream::Upstream;
 use crate::values::scalar::Scalar;
 use crate::values::wrong::{Wrong, quoted};
 
+/// What of the rest of the file bears on a route.
+pub(super) struct Around<'a> {
+    pub(super) targets: &'a Targets,
+    pub(super) upstreams: &'a [Upstream],
+    pub(super) global: &'a Layer,
+    pub(super) cache: &'a CacheLimits,
+}
+
 /// Every route, in file order.
 pub(super) fn all(
     written: Option<Vec<Written>>,
-    targets: &Targets,
-    upstreams: &[Upstream],
-    global: &Layer,
+    around: &Around<'_>,
     root: &Place<'_>,
 ) -> Vec<Route> {
     let written = written.unwrap_or_default();
     if written.is_empty() {
-        let name = upstreams.first().map_or("app", |upstream| &upstream.name);
+        let first = around.upstreams.first();
+        let name = first.map_or("app", |upstream| &upstream.name);
         let help = format!("say where requests go: `[[route]]` and `upstream = \"{name}\"`");
         root.empty("route", &help);
     }
     let at = root.key("route");
     at.at_most(written.len(), limits::ROUTES, "routes");
-    let number = |(place, file)| route(place, file, targets, upstreams, global, &at.index(place));
+    let number = |(place, file)| route(place, file, around, &at.index(place));
     let routes: Vec<Route> = written.into_iter().enumerate().map(number).collect();
     check_names(&routes, &at);
     reach::check(&routes, &at);
     routes
 }
 
-fn route(
-    place: usize,
-    mut file: Written,
-    targets: &Targets,
-    upstreams: &[Upstream],
-    global: &Layer,
-    at: &Place<'_>,
-) -> Route {
+fn route(place: usize, mut file: Written, around: &Around<'_>, at: &Place<'_>) -> Route {
     let matcher = matcher::take(&mut file, at);
-    let action = action::take(&mut file, &matcher, targets, at);
+    let action = action::take(&mut file, &matcher, around.targets, at);
     let rewrite = rewrite(&file, &matcher, at);
     if !matches!(action, Action::Upstream(_)) {
         check_no_upstream(&file, at);
@@ -62,11 +63,14 @@ fn route(
         at,
     );
     let layer = match &action {
-        Action::Upstream(id) => upstreams
+        Action::Upstream(id) => around
+            .upstreams
             .get(id.index())
-            .and_then(|upstream| targets.get(&upstream.name))
+            .and_then(|upstream| around.targets.get(&upstream.name))
             .map_or(layer.clone(), |target| layer.over(&target.layer)),
-        Action::Redirect { .. } | Action::Respond { .. } => layer.over(&global.only_max_body()),
+        Action::Redirect { .. } | Action::Respond { .. } => {
+            layer.over(&around.global.only_max_body())
+        }
     };
     Route {
         name: name(place, &file, at),
@@ -86,6 +90,8 @@ fn route(
         timeouts: layer.timeouts(),
         max_body: layer.max_body(),
         retry: layer.retry(),
+        cache: cache::rules(file.cache, around.cache, &at.key("cache")),
+        purges: Vec::new(),
     }
 }
 
@@ -111,6 +117,8 @@ fn check_no_upstream(file: &Written, at: &Place<'_>) {
         ("request_headers", file.request_headers.is_some()),
         ("timeouts", file.timeouts.is_some()),
         ("retry", file.retry.is_some()),
+        ("cache", file.cache.is_some()),
+        ("purges", file.purges.is_some()),
     ];
     for (key, _) in there.iter().filter(|(_, there)| *there) {
         if !at.written("upstream") {
