@@ -81,6 +81,17 @@ fn many_alternatives_at_one_path_are_refused() {
     assert!(refused(text).contains("too many routes differ only in methods and headers"));
 }
 
+#[test]
+fn many_sets_of_statuses_are_compared_in_moments() {
+    let sets: String = (400..432).map(|at| format!("{at}=0,")).collect();
+    let route = format!("[[route]]\nupstream = \"app\"\ncache.ttl = {{{sets}}}\n");
+    refused(route.repeat(limits::ROUTES));
+    let same = "100-599,".repeat(500);
+    let sets: String = (100..132).map(|at| format!("\"{same}{at}\"=0,")).collect();
+    let route = format!("[[route]]\nupstream = \"app\"\ncache.ttl = {{{sets}}}\n");
+    refused(route.repeat(limits::TEXT / route.len()));
+}
+
 /// Pieces that a configuration is made of, right and wrong.
 fn piece() -> impl Strategy<Value = String> {
     let words = vec![
@@ -92,6 +103,8 @@ fn piece() -> impl Strategy<Value = String> {
         "[timeouts]",
         "[limits]",
         "[retry]",
+        "[cache]",
+        "[route.cache]",
         "[admin]",
         "[route]",
         "address",
@@ -106,6 +119,18 @@ fn piece() -> impl Strategy<Value = String> {
         "strip_prefix",
         "replace_prefix",
         "retry",
+        "cache",
+        "ttl",
+        "types",
+        "tags",
+        "purges",
+        "bypass",
+        "key",
+        "query",
+        "keep",
+        "drop",
+        "per_user",
+        "methods",
         "timeouts",
         "check",
         "ejection",
@@ -159,6 +184,10 @@ fn piece() -> impl Strategy<Value = String> {
         "\"${\"",
         "\"é\\u0000\"",
         "\"GET\"",
+        "\"5xx\"",
+        "\"image/*\"",
+        "\"utm_*\"",
+        "\"ignore\"",
         "'''",
         "#",
         "listener = [{ address = \"127.0.0.1:1\" }]\n",

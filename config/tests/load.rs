@@ -66,6 +66,7 @@ fn the_full_example_says_the_defaults() {
     let (full, minimal) = (good(&full), good(MINIMAL));
     assert_eq!(full.timeouts, minimal.timeouts);
     assert_eq!(full.limits, minimal.limits);
+    assert_eq!(full.cache, minimal.cache);
     assert_eq!(full.expose, minimal.expose);
     assert_eq!(full.admin, minimal.admin);
     assert_eq!(full.resolver, minimal.resolver);

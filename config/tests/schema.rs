@@ -8,6 +8,7 @@ const FILE: &str = "
 address = \"127.0.0.1:8080\"
 [[route]]
 upstream = \"app\"
+cache = true
 [upstream.app]
 servers = [\"127.0.0.1:3001\"]
 sticky = {}
@@ -59,7 +60,11 @@ fn place<'a>(file: &'a toml::Value, table: &str) -> Option<&'a toml::Value> {
         "AccessLog" => &file["access_log"],
         "Admin" => &file["admin"],
         "Resolver" => &file["resolver"],
+        "Cache" => &file["cache"],
         "Route" => route,
+        "RouteCache" => &route["cache"],
+        "Bypass" => &route["cache"]["bypass"],
+        "CacheKey" => &route["cache"]["key"],
         "Retry" => &route["retry"],
         "Upstream" => upstream,
         "Server" => &upstream["servers"][0],
@@ -107,6 +112,7 @@ fn every_key_of_the_full_example_is_in_the_schema() {
         "workers",
         "timeouts",
         "limits",
+        "cache",
         "retry",
         "forwarding",
         "expose",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::file::shape::{OneOrMany, Or};
@@ -12,9 +12,13 @@ use crate::plan::tag::TagTemplate;
 use crate::values::amount::Size;
 use crate::values::off::OrOff;
 use crate::values::query::QueryName;
-use crate::values::scalar::Scalar;
+use crate::values::scalar::{FromScalar, Scalar, ToScalar, Written};
 use crate::values::token::{FieldValue, Token};
 use crate::values::words::words;
+use crate::values::wrong::{Wrong, quoted};
+
+/// Durations by name.
+pub type Durations = BTreeMap<String, Scalar<Duration>>;
 
 /// What the cache of the process may hold.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,10 +38,10 @@ pub struct RouteCache {
     /// seconds: one duration for the statuses that HTTP lets be cached by default (200, 203, 204, 300, 301, 308, 404, 405,
     /// 410, 414, 501), or a table such as `{ 200 = "5m", 404 = "1m", 5xx = "1s" }`, in which the smallest set wins. Without
     /// it, what may be guessed from their `Last-Modified`.
-    pub ttl: Option<Or<Scalar<Duration>, BTreeMap<String, Scalar<Duration>>>>,
+    pub ttl: Option<Or<Scalar<Duration>, Durations>>,
     /// The same by media type, such as `{ "image/*" = "1d", "text/css" = "1h" }`, for responses with status 200, where it
     /// comes before `ttl`. A whole type comes before one with a star.
-    pub types: Option<BTreeMap<String, Scalar<Duration>>>,
+    pub types: Option<Durations>,
     /// `respect`, or `ignore`: then `Cache-Control`, `Expires` and `Pragma` of the server are not heeded, and `ttl` and
     /// `types` alone say what is kept and for how long. Default `respect`.
     pub origin: Option<Scalar<Origin>>,
@@ -117,7 +121,7 @@ pub enum QueryWord {
     None,
 }
 
-words!(QueryWord, "choice of the query", {
+words!(QueryWord, "value of `query`", {
     All => "all",
     None => "none",
 });
@@ -129,9 +133,32 @@ pub enum PerUserWord {
     Authorization,
 }
 
-words!(PerUserWord, "way to tell users apart", {
-    Authorization => "authorization",
-});
+impl FromScalar for PerUserWord {
+    const WHAT: &'static str = "\"authorization\" or `{ cookie = \"…\" }`";
+
+    fn from_text(text: &str) -> Result<Self, Wrong> {
+        match text {
+            "authorization" => Ok(Self::Authorization),
+            _ => Err(
+                Wrong::new(format!("users cannot be told apart by {}", quoted(text))).help(
+                    "\"authorization\" is that header; `{ cookie = \"session\" }` is a cookie",
+                ),
+            ),
+        }
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "enum": ["authorization"] })
+    }
+}
+
+impl ToScalar for PerUserWord {
+    fn to_scalar(&self) -> Written {
+        match self {
+            Self::Authorization => "authorization".to_owned().into(),
+        }
+    }
+}
 
 /// The cookie that tells users apart.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

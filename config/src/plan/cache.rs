@@ -74,7 +74,7 @@ pub enum Origin {
     Ignore,
 }
 
-words!(Origin, "way with the origin's word on caching", {
+words!(Origin, "value of `origin`", {
     Respect => "respect",
     Ignore => "ignore",
 });
@@ -180,4 +180,98 @@ const fn is_cacheable_by_default(status: u16) -> bool {
         status,
         200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::scalar::FromScalar;
+
+    fn minutes(minutes: u64) -> Duration {
+        Duration::from_secs(60 * minutes)
+    }
+
+    fn rules(ttl: Option<Ttl>, types: &[(&str, u64)]) -> CacheRules {
+        let types = types
+            .iter()
+            .map(|(kind, ttl)| (MediaPattern::read(kind).unwrap(), minutes(*ttl)));
+        CacheRules {
+            ttl,
+            types: types.collect(),
+            origin: Origin::Respect,
+            browser: None,
+            bypass: Bypass::default(),
+            min_uses: 1,
+            max_object: 0,
+            head: true,
+            key: KeyRules {
+                query: KeyQuery::All,
+                sort: false,
+                headers: Vec::new(),
+                cookies: Vec::new(),
+                device: false,
+                host: true,
+                scheme: true,
+            },
+            per_user: None,
+            tags: Vec::new(),
+            expose_tags: false,
+            stale_while_revalidate: None,
+            stale_if_error: None,
+            serve_stale: None,
+        }
+    }
+
+    #[test]
+    fn one_duration_is_for_what_may_be_cached_by_default() {
+        let rules = rules(Some(Ttl::Default(minutes(5))), &[]);
+        for status in [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501] {
+            assert_eq!(rules.ttl_of(status, None), Some(minutes(5)), "{status}");
+        }
+        for status in [100, 201, 206, 302, 304, 307, 400, 403, 429, 500, 502, 503] {
+            assert_eq!(rules.ttl_of(status, None), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn the_first_set_with_the_status_counts() {
+        let set = |text: &str, ttl| (text.parse::<StatusSet>().unwrap(), minutes(ttl));
+        let ttl = Ttl::ByStatus(vec![set("404", 1), set("4xx", 2)]);
+        let rules = rules(Some(ttl), &[]);
+        assert_eq!(rules.ttl_of(404, None), Some(minutes(1)));
+        assert_eq!(rules.ttl_of(403, None), Some(minutes(2)));
+        assert_eq!(rules.ttl_of(200, None), None);
+    }
+
+    #[test]
+    fn the_type_comes_before_the_status_but_for_200_only() {
+        let types = [("image/png", 2), ("image/*", 3)];
+        let with_ttl = rules(Some(Ttl::Default(minutes(1))), &types);
+        for (status, kind, ttl) in [
+            (200, Some("image/png"), Some(2)),
+            (200, Some("IMAGE/PNG; q=1"), Some(2)),
+            (200, Some("image/webp"), Some(3)),
+            (200, Some("text/html"), Some(1)),
+            (200, None, Some(1)),
+            (404, Some("image/png"), Some(1)),
+            (500, Some("image/png"), None),
+        ] {
+            let found = with_ttl.ttl_of(status, kind.map(str::as_bytes));
+            assert_eq!(found, ttl.map(minutes), "{status} {kind:?}");
+        }
+        assert_eq!(rules(None, &types).ttl_of(200, Some(b"text/html")), None);
+    }
+
+    #[test]
+    fn parameters_are_kept_or_dropped() {
+        let names = |names: &[&str]| {
+            let names = names.iter().map(|name| QueryName::from_text(name));
+            names.collect::<Result<Vec<_>, _>>().unwrap()
+        };
+        let keep = KeyQuery::Keep(names(&["page", "filter_*"]));
+        assert!(keep.counts(b"page") && keep.counts(b"filter_a") && !keep.counts(b"utm_a"));
+        let drop = KeyQuery::Drop(names(&["utm_*"]));
+        assert!(drop.counts(b"page") && !drop.counts(b"utm_a"));
+        assert!(KeyQuery::All.counts(b"page") && !KeyQuery::None.counts(b"page"));
+    }
 }

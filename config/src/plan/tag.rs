@@ -120,12 +120,15 @@ fn pieces(text: &str) -> Result<Vec<Piece>, Wrong> {
         if rest.is_empty() {
             break;
         }
-        let end = rest
-            .find('}')
-            .filter(|end| !rest[1..*end].contains('{') && rest.starts_with('{'))
-            .ok_or_else(|| Wrong::new(format!("the braces in {} do not match", quoted(text))))?;
-        pieces.push(Piece::Param(rest[1..end].to_owned()));
-        rest = &rest[end + 1..];
+        let hole = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        let Some((name, tail)) = hole.filter(|(name, _)| !name.contains('{')) else {
+            return Err(
+                Wrong::new(format!("the braces in {} do not match", quoted(text)))
+                    .help("for example \"user:{id}\"; a tag itself has no braces"),
+            );
+        };
+        pieces.push(Piece::Param(name.to_owned()));
+        rest = tail;
     }
     Ok(pieces)
 }

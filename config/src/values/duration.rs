@@ -7,8 +7,9 @@ use schemars::{Schema, json_schema};
 use crate::values::scalar::{FromScalar, ToScalar, Written};
 use crate::values::wrong::{Wrong, quoted};
 
-/// Units, longest first, in nanoseconds.
-const UNITS: [(&str, u64); 6] = [
+/// Units, longest first, in nanoseconds. A year has 365 days.
+const UNITS: [(&str, u64); 7] = [
+    ("y", 31_536_000_000_000_000),
     ("d", 86_400_000_000_000),
     ("h", 3_600_000_000_000),
     ("m", 60_000_000_000),
@@ -77,7 +78,7 @@ fn bad_unit(text: &str, unit: &str) -> Wrong {
             .help(format!("for example \"{text}s\" or \"{text}ms\""));
     }
     Wrong::new(format!("{} is not a unit of time", quoted(unit)))
-        .help("units are `us`, `ms`, `s`, `m`, `h` and `d`")
+        .help("units are `us`, `ms`, `s`, `m`, `h`, `d` and `y`")
 }
 
 impl FromScalar for Duration {
@@ -92,7 +93,7 @@ impl FromScalar for Duration {
     }
 
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^(0|([0-9]+(us|ms|s|m|h|d))+|.*\$\{.*)$", "examples": ["250ms", "10s", "1m30s"] })
+        json_schema!({ "type": "string", "pattern": r"^(0|([0-9]+(us|ms|s|m|h|d|y))+|.*\$\{.*)$", "examples": ["250ms", "10s", "1m30s"] })
     }
 }
 
@@ -115,6 +116,8 @@ mod tests {
             ("1h", 3_600_000),
             ("1m30s", 90_000),
             ("2d", 172_800_000),
+            ("1y", 31_536_000_000),
+            ("1y1d", 31_622_400_000),
             ("0", 0),
             ("0s", 0),
         ] {
@@ -136,6 +139,8 @@ mod tests {
             "1s1",
             "99999999999999999999s",
             "999999999d",
+            "585y",
+            "1Y",
             "é",
             "1é",
         ] {

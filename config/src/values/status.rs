@@ -1,4 +1,4 @@
-//! Sets of response statuses: `200-299`, `404`, `"200-299,404"`.
+//! Sets of response statuses: `200-299`, `5xx`, `404`, `"200-299,404"`.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -47,7 +47,7 @@ impl StatusSet {
 impl FromStr for StatusSet {
     type Err = Wrong;
 
-    /// Ranges and single statuses with commas between them; an empty text is the empty set.
+    /// Ranges, classes and single statuses with commas between them; an empty text is the empty set.
     fn from_str(text: &str) -> Result<Self, Wrong> {
         if text.is_empty() {
             return Ok(Self::default());
@@ -60,6 +60,9 @@ impl FromStr for StatusSet {
 }
 
 fn range(text: &str, part: &str) -> Result<RangeInclusive<u16>, Wrong> {
+    if let Some(class) = class(part) {
+        return Ok(class);
+    }
     let (first, last) = part.split_once('-').unwrap_or((part, part));
     let (first, last) = (status(text, first)?, status(text, last)?);
     if first > last {
@@ -71,6 +74,17 @@ fn range(text: &str, part: &str) -> Result<RangeInclusive<u16>, Wrong> {
     Ok(first..=last)
 }
 
+/// `5xx`: every status of a class.
+fn class(part: &str) -> Option<RangeInclusive<u16>> {
+    match part.as_bytes() {
+        [digit @ b'1'..=b'5', b'x', b'x'] => {
+            let first = u16::from(digit - b'0') * 100;
+            Some(first..=first + 99)
+        }
+        _ => None,
+    }
+}
+
 fn status(text: &str, number: &str) -> Result<u16, Wrong> {
     let digits = number.len() == 3 && number.bytes().all(|b| b.is_ascii_digit());
     let number: u16 = digits
@@ -78,7 +92,7 @@ fn status(text: &str, number: &str) -> Result<u16, Wrong> {
         .flatten()
         .ok_or_else(|| {
             Wrong::new(format!("{} is not a set of statuses", quoted(text)))
-                .help("for example 200, \"200-299\" or \"200-299,404\"")
+                .help("for example 200, \"5xx\", \"200-299\" or \"200-299,404\"")
         })?;
     check_range(number)
 }
@@ -92,7 +106,7 @@ fn check_range(status: u16) -> Result<u16, Wrong> {
 }
 
 impl FromScalar for StatusSet {
-    const WHAT: &'static str = "a status or a range such as \"200-299\"";
+    const WHAT: &'static str = "a status or a range such as \"200-299\" or \"5xx\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         text.parse()
@@ -111,9 +125,9 @@ impl FromScalar for StatusSet {
         json_schema!({
             "anyOf": [
                 { "type": "integer", "minimum": 100, "maximum": 599 },
-                { "type": "string", "pattern": r"^([1-5][0-9]{2}(-[1-5][0-9]{2})?(, *[1-5][0-9]{2}(-[1-5][0-9]{2})?)*|.*\$\{.*)?$" },
+                { "type": "string", "pattern": r"^([1-5](xx|[0-9]{2}(-[1-5][0-9]{2})?)(, *[1-5](xx|[0-9]{2}(-[1-5][0-9]{2})?))*|.*\$\{.*)?$" },
             ],
-            "examples": [200, "200-299"],
+            "examples": [200, "200-299", "5xx"],
         })
     }
 }
@@ -134,8 +148,12 @@ mod tests {
         assert!(set.contains(200) && set.contains(299) && set.contains(404));
         assert!(!set.contains(300) && !set.contains(199));
         assert_eq!(set.show(), "200-299,404");
+        let set: StatusSet = "404,5xx".parse().unwrap();
+        assert!(set.contains(500) && set.contains(599) && !set.contains(499));
+        assert_eq!(set.show(), "404,500-599");
         for text in [
-            "2xx", "99", "600", "0200", "299-200", ",", "200-", "200-999",
+            "6xx", "0xx", "xx", "5x", "5xX", "4xx-5xx", "99", "600", "0200", "299-200", ",",
+            "200-", "200-999",
         ] {
             assert!(text.parse::<StatusSet>().is_err(), "{text}");
         }

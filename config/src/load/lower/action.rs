@@ -6,6 +6,7 @@ use crate::file::route::{Redirect, Respond, Route as Written};
 use crate::file::shape::Or;
 use crate::limits;
 use crate::load::lower::field::value;
+use crate::load::lower::params;
 use crate::load::lower::target::Targets;
 use crate::load::report::Place;
 use crate::matching::Matcher;
@@ -16,6 +17,9 @@ use crate::values::words::{listed, nearest};
 use crate::values::wrong::{Wrong, quoted};
 
 const REDIRECTS: [u32; 5] = [301, 302, 303, 307, 308];
+/// What a redirect's target may have beside the path's parameters.
+const FIXED: [&str; 4] = ["scheme", "host", "path", "query"];
+const HELP: &str = "`{scheme}`, `{host}`, `{path}`, `{query}`, the path's parameters, and `{*}` where it ends in a star";
 
 /// Takes the action's keys out of the route. Where they make no sense, an empty response stands in.
 pub(super) fn take(
@@ -111,32 +115,12 @@ fn redirect(
         at.missing("to", "for example `to = \"https://{host}{path}?{query}\"`");
         return None;
     };
-    check_params(&to, matcher, &to_at);
+    params::check(to.params(), &FIXED, HELP, matcher, &to_at);
     check_loop(&to, matcher, &to_at);
     Some(Action::Redirect {
         status: u16::try_from(status).unwrap_or_default(),
         to,
     })
-}
-
-fn check_params(to: &Template, matcher: &Matcher, at: &Place<'_>) {
-    for name in to.params() {
-        let lacks = matcher.paths.iter().find(|path| {
-            if name == "*" {
-                !path.open
-            } else {
-                path.params().all(|param| param != name)
-            }
-        });
-        let Some(path) = lacks else { continue };
-        let wrong = Wrong::new(format!("the path `{}` has no `{{{name}}}`", path.show()));
-        let fixed = ["scheme", "host", "path", "query"].into_iter();
-        let near = nearest(name, fixed.chain(path.params()));
-        at.say(match near {
-            Some(near) => wrong.help(format!("did you mean `{{{near}}}`?")),
-            None => wrong.help("`{scheme}`, `{host}`, `{path}`, `{query}`, the path's parameters, and `{*}` where it ends in a star"),
-        });
-    }
 }
 
 /// A redirect that leads back to the same route at once.

@@ -72,6 +72,8 @@ fn route(place: usize, mut file: Written, around: &Around<'_>, at: &Place<'_>) -
             layer.over(&around.global.only_max_body())
         }
     };
+    let cache = cache::rules(file.cache.take(), around.cache, &matcher, &at.key("cache"));
+    let purges = cache::purges(file.purges.take(), &matcher, &at.key("purges"));
     Route {
         name: name(place, &file, at),
         matcher,
@@ -90,8 +92,8 @@ fn route(place: usize, mut file: Written, around: &Around<'_>, at: &Place<'_>) -
         timeouts: layer.timeouts(),
         max_body: layer.max_body(),
         retry: layer.retry(),
-        cache: cache::rules(file.cache, around.cache, &at.key("cache")),
-        purges: Vec::new(),
+        cache,
+        purges,
     }
 }
 
