@@ -1,8 +1,10 @@
 //! The real request path, ready to run: a worker as the product starts it, with the product's defaults.
 
+use std::hash::RandomState;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Overrides, Plan};
@@ -34,7 +36,9 @@ pub fn seed(plan: Plan, address: SocketAddr) -> io::Result<(WorkerSeed, SocketAd
         registry,
         posts: vec![post],
         logs: vec![log],
-        most_clients: u32::MAX,
+        most_secret: RandomState::new(),
+        purges: AtomicU64::new(0),
+        clients: u32::MAX,
         most_idle: MOST_IDLE,
         most_spilled: MOST_IDLE,
         clients: Limit::new(),

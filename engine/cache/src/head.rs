@@ -19,6 +19,12 @@ impl<'a> Head<'a> {
         self.fields.has(id)
     }
 
+    /// The value of the first field line with this id.
+    #[must_use]
+    pub fn value(self, id: Name) -> Option<&'a [u8]> {
+        self.values(id).next()
+    }
+
     /// The values of all field lines with this id.
     pub(crate) fn values(self, id: Name) -> impl Iterator<Item = &'a [u8]> {
         self.fields.get_all(self.bytes, id)

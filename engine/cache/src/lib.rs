@@ -9,11 +9,14 @@
 //! | `directives` | the list that Cache-Control is, member by member |
 //! | `response`, `request` | [`ResponseControl`], [`RequestControl`]: what either side orders |
 //! | `targeted` | `Ringfence-Cache-Control` and `CDN-Cache-Control` (RFC 9213) |
+//! | `rules` | [`in_force`]: what a route's rules make of them |
 //! | `freshness` | [`Freshness`]: for how long a response is fresh, and how old it came |
 //! | `storable` | [`storable`]: whether a response may be kept, and why not |
 //! | `reuse` | [`judge`]: whether a kept one may answer a request |
 //! | `vary` | [`Vary`]: which requests a kept one was for |
 //! | `etag`, `conditional` | [`condition`]: whether the client has it already |
+//! | `object` | [`Object`]: one stored response |
+//! | `key` | [`write_key`]: what a response is stored under |
 //! | `range` | [`wanted`]: which parts of it are asked for |
 //! | `store` | [`Store`]: the stored responses of one core, and what becomes of them |
 
@@ -22,10 +25,13 @@ mod directives;
 mod etag;
 mod freshness;
 mod head;
+mod key;
+mod object;
 mod range;
 mod request;
 mod response;
 mod reuse;
+mod rules;
 mod seconds;
 mod storable;
 mod store;
@@ -35,10 +41,13 @@ mod vary;
 pub use conditional::{Condition, condition, range_applies};
 pub use freshness::{Basis, Freshness, Heuristic, Received};
 pub use head::Head;
+pub use key::{KeyParts, REALM, cookie, user, write_key};
+pub use object::{Circumstances, Object};
 pub use range::{MOST_RANGES, Wanted, wanted};
 pub use request::{MaxStale, RequestControl};
 pub use response::{ResponseControl, Scope};
 pub use reuse::{Verdict, judge};
+pub use rules::in_force;
 pub use seconds::Seconds;
 pub use storable::{Asked, NotStored, storable};
 pub use store::{Found, Key, MOST_VARIANTS, Purge, Refused, Stats, Store, Stored};

@@ -18,8 +18,13 @@ pub enum Verdict {
     Validate {
         /// It may be answered with all the same where the origin fails (RFC 5861 section 4).
         if_error: bool,
+        /// The same where the origin cannot be reached or gives no answer (RFC 9111 section 4.2.4).
+        if_gone: bool,
     },
 }
+
+/// Seconds for which a stale response may stand in for an origin that gives no answer, where nobody has said how long.
+const GONE: u64 = 600;
 
 /// What is to be done at `now` for a request that says `asked` with a kept response of this freshness, whose directives
 /// are `control`. Fields that [`ResponseControl::no_cache`] names are not to be sent without asking.
@@ -31,8 +36,11 @@ pub fn judge(
     now: u64,
 ) -> Verdict {
     let stale = freshness.staleness(now);
+    let by = stale.unwrap_or(0);
+    let if_error = !insists(control) && within(control.stale_if_error, by);
     let validate = Verdict::Validate {
-        if_error: !insists(control) && within(control.stale_if_error, stale.unwrap_or(0)),
+        if_error,
+        if_gone: if_error || !insists(control) && by < GONE,
     };
     let too_old = asked
         .max_age

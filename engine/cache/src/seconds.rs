@@ -28,6 +28,11 @@ impl Seconds {
         Self::Of(text.iter().fold(0, add))
     }
 
+    /// A count, at most 2³¹.
+    pub(crate) fn of(seconds: u64) -> Self {
+        Self::Of(u32::try_from(seconds).unwrap_or(MOST).min(MOST))
+    }
+
     /// Takes a directive's value, unless one was taken before: the first of several counts (RFC 9111 section
     /// 4.2.1).
     pub(crate) fn take_first(&mut self, value: Self) {

@@ -43,6 +43,24 @@ pub enum NotStored {
     NoFreshness,
 }
 
+impl NotStored {
+    /// A word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Status => "status",
+            Self::NotUnderstood => "must-understand",
+            Self::RequestNoStore => "request-no-store",
+            Self::NoStore => "no-store",
+            Self::Private => "private",
+            Self::Authorization => "authorization",
+            Self::VariesAlways => "vary",
+            Self::NoFreshness => "no-freshness",
+        }
+    }
+}
+
 /// Whether a response with `status` may be kept for others, but for the fields that [`ResponseControl::private`] names.
 ///
 /// # Errors

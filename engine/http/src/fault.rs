@@ -129,6 +129,8 @@ reasons! {
     TooManyFields "too_many_fields" 431 Client;
     /// An expectation other than `100-continue` (RFC 9110 section 10.1.1).
     ExpectationFailed "expectation_failed" 417 Client;
+    /// Only a stored response was wanted (RFC 9111 section 5.2.1.7), and there is none.
+    NotCached "not_cached" 504 Client;
     /// The path has a bad `%` escape, an encoded NUL, or climbs above its root.
     BadPath "bad_path" 400 Client;
 

@@ -1,7 +1,7 @@
 //! Byte classes of RFC 9110 and RFC 3986, as bit tables, and the lists that are made of them.
 
 /// A set of byte values.
-pub(crate) struct ByteSet([bool; 256]);
+pub struct ByteSet([bool; 256]);
 
 impl ByteSet {
     const fn new(alphanumeric: bool, others: &[u8]) -> Self {
@@ -19,8 +19,10 @@ impl ByteSet {
         Self(table)
     }
 
+    /// Whether the byte is in it.
     #[inline]
-    pub(crate) const fn has(&self, byte: u8) -> bool {
+    #[must_use]
+    pub const fn has(&self, byte: u8) -> bool {
         self.0[byte as usize]
     }
 
@@ -44,7 +46,7 @@ pub(crate) static PATH: ByteSet = ByteSet::new(true, b"-._~%!$&'()*+,;=:@/[]|");
 pub(crate) static QUERY: ByteSet = ByteSet::new(true, b"-._~%!$&'()*+,;=:@/?[]|^`{}");
 
 /// `unreserved` of RFC 3986 section 2.3: bytes whose escape means the same as the byte.
-pub(crate) static UNRESERVED: ByteSet = ByteSet::new(true, b"-._~");
+pub static UNRESERVED: ByteSet = ByteSet::new(true, b"-._~");
 
 /// What a host name may hold here: `unreserved` only. RFC 3986 would also let escapes and
 /// sub-delimiters through; no host name in use has them, and servers disagree about what they mean.

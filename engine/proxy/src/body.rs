@@ -79,6 +79,11 @@ impl Body {
         self.kept.limit = limit;
     }
 
+    /// Lets nothing go by unseen.
+    pub(crate) fn see_all(&mut self) {
+        self.sized = false;
+    }
+
     /// Takes from `pending` what belongs to this body.
     pub(crate) fn decode(&mut self, pending: &mut Lease) -> Result<Piece, Fault> {
         // Only chunks are taken apart in place; other bodies need no buffer of their own.

@@ -1,13 +1,15 @@
 //! The heads that we send on: what is copied, what is dropped, what is added.
 
-use ringfence_config::{SameSite, Sticky};
+use ringfence_config::{CacheRules, SameSite, Sticky};
 use ringfence_http::{FieldCopier, Framing, HeadWriter, Name, Version};
 use ringfence_io::Lease;
 
 use crate::body::Coding;
+use crate::cache::{Asked, Report};
 use crate::exchange::{Call, Exchange, Tally};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
+use crate::tags;
 
 /// Writes the head of the request to the server (RFC 9110 section 7.6).
 pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
@@ -22,9 +24,12 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
         b"Host",
         host.map_or(head.authority.of(bytes), str::as_bytes),
     );
+    let asked = ex.asked.as_deref();
+    let withheld = |id| asked.is_some_and(|asked| asked.withholds(id));
     let mut copier = FieldCopier::new(&mut writer, bytes);
     for field in &*head.fields {
         let dropped = is_ours(ex, field.id)
+            || withheld(field.id)
             || field.id.is_hop_by_hop()
             || head.fields.is_connection_named(bytes, field)
             || takes_away(edits, field.name.of(bytes));
@@ -38,6 +43,9 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
         edits: Some(edits),
     };
     forwarding::write(ex, &mut own);
+    if let Some(asked) = asked {
+        write_conditions(asked, &mut own);
+    }
     own.end();
     write_framing(&mut writer, head.framing);
     writer.end();
@@ -54,6 +62,7 @@ pub(crate) fn write_response(
     let head = &ex.heads.response;
     let bytes = &*call.head;
     let edits = &ex.route().response_headers;
+    let rules = ex.route().cache.as_deref();
     let mut writer = HeadWriter::new(out);
     writer.status_line(head.status);
     let mut dated = false;
@@ -67,6 +76,8 @@ pub(crate) fn write_response(
         let exposed = match field.id {
             Name::XBackendServer => expose.backend_server,
             Name::XRequestId => expose.request_id,
+            Name::CacheControl => rules.is_some_and(|rules| rules.browser.is_some()),
+            Name::Other => rules.is_some_and(|rules| is_inner(rules, field.name.of(bytes))),
             _ => false,
         };
         let dropped = framing
@@ -90,6 +101,9 @@ pub(crate) fn write_response(
     if let Some(via) = &ex.epoch.plan.forwarding.via {
         forwarding::write_via(&mut own, head.version, via);
     }
+    if let Some(asked) = &ex.asked {
+        write_report(ex, &mut own, &asked.report);
+    }
     write_own(ex, own);
     match (head.framing, coding) {
         (Framing::None, _) | (_, Coding::Plain) => {
@@ -101,6 +115,64 @@ pub(crate) fn write_response(
     }
     write_persistence(ex, &mut writer, keep);
     writer.end();
+}
+
+/// Asks whether what is stored still holds (RFC 9111 section 4.3.1).
+fn write_conditions(asked: &Asked, own: &mut Own<'_, '_>) {
+    let Some(old) = asked.fill.as_ref().and_then(|fill| fill.old.as_ref()) else {
+        return;
+    };
+    let head = old.object.head();
+    for (condition, validator) in [
+        ("If-None-Match", Name::ETag),
+        ("If-Modified-Since", Name::LastModified),
+    ] {
+        if let Some(value) = head.value(validator) {
+            own.field(condition.as_bytes(), value);
+        }
+    }
+}
+
+/// Fields between an origin and its caches.
+pub(crate) fn is_inner(rules: &CacheRules, name: &[u8]) -> bool {
+    let is = |field: &&[u8]| field.eq_ignore_ascii_case(name);
+    name.eq_ignore_ascii_case(b"ringfence-cache-control")
+        || !rules.expose_tags && tags::FIELDS.iter().any(is)
+}
+
+/// Says how the cache had a part in a response: `Cache-Status` (RFC 9211), `X-Cache`, and what browsers are told.
+pub(crate) fn write_report(ex: &Exchange<'_>, own: &mut Own<'_, '_>, report: &Report) {
+    let rules = ex.route().cache.as_ref();
+    if let Some(browser) = rules.and_then(|rules| rules.browser.as_deref()) {
+        own.field(b"Cache-Control", browser.as_bytes());
+    }
+    own.with(b"cache-status", |writer| {
+        writer.field_name(b"Cache-Status");
+        report.write(writer.value_buf());
+        write_key(ex, writer.value_buf());
+        writer.end_field();
+    });
+    own.field(b"X-Cache", report.outcome.word());
+}
+
+/// The request's URL as a string (RFC 8941 section 3.3.3): what it is stored under begins with it.
+fn write_key(ex: &Exchange<'_>, out: &mut Vec<u8>) {
+    let head = &ex.heads.request;
+    out.extend_from_slice(b"; key=\"");
+    let start = out.len();
+    out.extend_from_slice(head.authority.of(&ex.bytes));
+    out.extend_from_slice(ex.path());
+    if let Some(query) = head.query {
+        out.push(b'?');
+        out.extend_from_slice(query.of(&ex.bytes));
+    }
+    // Neither a host nor a path has what would need an escape.
+    for byte in &mut out[start..] {
+        if matches!(byte, b'"' | b'\\' | 0x7f.. | 0..b' ') {
+            *byte = b'_';
+        }
+    }
+    out.push(b'"');
 }
 
 /// What we add to any response on a route: the fields that show how the request was served, and

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ringfence_balance::{Group, Server, ServerId};
-use ringfence_config::{LogFormat, Plan, Upstream, UpstreamId};
+use ringfence_balance::{Group, Server, ServerId, hash_key};
+use ringfence_config::{Action, LogFormat, Plan, Route, Upstream, UpstreamId};
 use ringfence_http::HeadLimits;
 use ringfence_telemetry::RouteStats;
 
@@ -24,6 +24,8 @@ pub(crate) struct Epoch {
     pub(crate) routes: Vec<Arc<RouteStats>>,
     /// For requests that no route took.
     pub(crate) unrouted: Arc<RouteStats>,
+    /// What sets a route's stored responses apart from those of others, by its id.
+    pub(crate) realms: Vec<u64>,
     pub(crate) head_limits: HeadLimits,
     /// Client connections that all workers together serve at once.
     pub(crate) most_clients: u32,
@@ -84,6 +86,11 @@ impl Epoch {
         Rc::new(Self {
             lanes,
             routes,
+            realms: plan
+                .routes
+                .iter()
+                .map(|route| realm(&plan, route))
+                .collect(),
             unrouted: house.registry.route(worker, UNROUTED),
             head_limits,
             most_clients: plan.workers.max_connections.min(house.most_clients),
@@ -121,6 +128,23 @@ impl Epoch {
     pub(crate) fn pool_room(&self, upstream: UpstreamId) -> usize {
         self.pool_rooms[upstream.index()]
     }
+}
+
+/// Tells apart what is asked of different upstreams, or in different ways: it stays the same over a reload that changes
+/// none of that.
+fn realm(plan: &Plan, route: &Route) -> u64 {
+    let Action::Upstream(upstream) = route.action else {
+        return 0;
+    };
+    let upstream = plan.upstream(upstream);
+    let asked = (
+        &upstream.name,
+        &upstream.host,
+        &route.rewrite,
+        &route.request_headers,
+        &route.cache,
+    );
+    hash_key(format!("{asked:?}").as_bytes())
 }
 
 fn spills(adoption: &Adoption) -> Vec<Vec<Arc<Spill>>> {

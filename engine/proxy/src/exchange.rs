@@ -3,14 +3,17 @@
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ringfence_cache::Object;
 use ringfence_config::{Action, Found, Route, RouteId, Sticky, UpstreamId};
 use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
 use ringfence_io::{Lease, now};
 use smallvec::SmallVec;
 
 use crate::body::{Body, Prefix};
+use crate::cache::{Asked, Report};
 use crate::conn::Conn;
 use crate::epoch::Epoch;
 use crate::lane::{Lane, Ticket};
@@ -23,6 +26,9 @@ use crate::worker::InFlight;
 pub(crate) enum Station {
     Screen,
     Route,
+    Lookup,
+    /// With what was found stored.
+    Hit(Hit),
     Dial,
     /// The same server again, over a fresh connection.
     Redial(Ticket),
@@ -43,6 +49,12 @@ pub(crate) enum Next {
     Linger,
     /// The response was cut off: close so that the client notices.
     Abort,
+}
+
+/// An answer from the store.
+pub(crate) struct Hit {
+    pub(crate) object: Arc<Object>,
+    pub(crate) report: Report,
 }
 
 /// A response of our own making.
@@ -98,6 +110,8 @@ pub(crate) struct Exchange<'c> {
     pub(crate) tried: SmallVec<[usize; 4]>,
     /// When the whole exchange must be over.
     pub(crate) expires: Option<Duration>,
+    /// What it wants of the cache, where its route has one.
+    pub(crate) asked: Option<Box<Asked>>,
     pub(crate) tally: Tally,
     _in_flight: InFlight,
 }
@@ -184,6 +198,7 @@ impl<'c> Exchange<'c> {
             rest: None,
             tried: SmallVec::new(),
             expires: None,
+            asked: None,
             tally,
             _in_flight: in_flight,
             conn,

@@ -1,8 +1,10 @@
 //! All that cores share, and what the control side tells a worker.
 
 use std::collections::HashMap;
+use std::hash::RandomState;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use ringfence_config::Plan;
 use ringfence_io::{ListenSocket, Mailbox, Postbox};
 use ringfence_telemetry::{LogQueue, Registry};
 
+use crate::cache::CacheNote;
 use crate::pool::{Spill, close_spilled, expire};
 
 /// What one worker is started with.
@@ -43,6 +46,10 @@ pub struct House {
     pub most_spilled: usize,
     /// Client connections of all workers.
     pub clients: Limit,
+    /// Hashes what is cached, so that no client can choose what collides.
+    pub secret: RandomState,
+    /// Purges ordered so far.
+    pub purges: AtomicU64,
 }
 
 /// An instruction to one worker.
@@ -59,6 +66,8 @@ pub enum Order {
     Report(Sender<Vec<String>>),
     /// A connection slot of this server came free on another worker.
     Wake(ServerId),
+    /// Another worker's cache has something to say.
+    Cache(CacheNote),
 }
 
 /// One plan with the servers that it resolved to; replaced whole by a reload or a name that

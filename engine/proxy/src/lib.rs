@@ -15,17 +15,22 @@
 //! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
+//! | `tags` | by what responses are purged |
+//! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
+//! | `cache` | the stored responses of one core, and who fetches what |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
 mod body;
+mod cache;
 mod conn;
 mod coroutine;
 mod date;
 mod edits;
 mod epoch;
 mod exchange;
+mod forwarded;
 mod forwarding;
 mod house;
 mod journal;
@@ -40,10 +45,12 @@ mod retry;
 mod serve;
 mod share;
 mod stations;
+mod tags;
 mod upload;
 mod walk;
 mod work;
 mod worker;
 
+pub use cache::CacheNote;
 pub use house::{Adoption, House, Order, WorkerSeed};
 pub use work::work;

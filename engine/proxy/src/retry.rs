@@ -8,6 +8,7 @@ use ringfence_io::{now, sleep};
 
 use crate::exchange::{Call, Exchange, Next, Station};
 use crate::presence::unless_gone;
+use crate::stations::keep;
 use crate::upload::Ended;
 
 /// Why an attempt came to nothing.
@@ -66,6 +67,8 @@ pub(crate) enum Failure {
     NoAnswer(Cause),
     /// One came with a status that the route wants tried again, after this time.
     Again(Duration),
+    /// It answered with a failure of its own, and what is stored stands in for that.
+    Stale,
     /// The server cut its response off.
     Cut(Reason),
     /// It is the client's doing, or nobody's: who knows where the time for the whole exchange went.
@@ -88,6 +91,14 @@ pub(crate) async fn after(ex: &mut Exchange<'_>, call: Call, failure: Failure) -
     match failure {
         Failure::NoAnswer(cause) => unanswered(ex, call, cause),
         Failure::Again(wait) => again(ex, call, wait).await,
+        Failure::Stale => {
+            take_back(ex, &call);
+            call.ticket.answered(ex.tally.status, ex.tally.latency());
+            match keep::stand_in(ex, true) {
+                Some(hit) => Station::Hit(hit),
+                None => ex.refuse(Reason::UpstreamClosed),
+            }
+        }
         Failure::Cut(reason) => {
             take_back(ex, &call);
             call.ticket.failed();

@@ -3,7 +3,7 @@
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Call, Exchange, Heads, Next, Station};
 use crate::retry::{self, Failure};
-use crate::stations::{answer, ask, dial, finish, refuse, relay, route, screen};
+use crate::stations::{answer, ask, dial, finish, hit, lookup, refuse, relay, route, screen};
 
 /// Takes a request, whose head is in `heads`, through its stations to its end.
 pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -> Next {
@@ -13,6 +13,8 @@ pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -
         at = match at {
             Station::Screen => screen::pass(&mut ex),
             Station::Route => route::choose(&mut ex),
+            Station::Lookup => lookup::open(&mut ex).await,
+            Station::Hit(hit) => hit::send(&mut ex, hit).await,
             Station::Dial => dial::open(&mut ex).await,
             Station::Redial(ticket) => dial::anew(&mut ex, ticket).await,
             Station::Ask(mut call) => match attempt(&mut ex, &mut call).await {

@@ -66,6 +66,7 @@ impl Shift {
             // Whoever asked may have stopped waiting. The channel has no bound, so that this never waits.
             Order::Report(done) => drop(done.send(std::mem::take(&mut self.complaints))),
             Order::Wake(server) => self.worker.wake(server),
+            Order::Cache(note) => self.worker.cache.obey(note.0),
             Order::Drain(grace) => return Some(grace),
         }
         None
@@ -105,9 +106,11 @@ impl Shift {
         close(std::mem::take(&mut self.listeners));
         while now() < end && self.worker.has_connections() {
             while let Some(order) = orders.try_recv() {
-                // A queued request may still be woken; nothing new is accepted.
-                if let Order::Wake(server) = order {
-                    self.worker.wake(server);
+                // What is under way may need others still; nothing new is accepted.
+                match order {
+                    Order::Wake(server) => self.worker.wake(server),
+                    Order::Cache(note) => self.worker.cache.obey(note.0),
+                    _ => {}
                 }
             }
             sleep(DRAIN_STEP).await;
@@ -128,6 +131,7 @@ async fn look_after(worker: Rc<Worker>, coroutines: Rc<Coroutines>) {
     while !worker.is_draining() {
         sleep(SWEEP_EVERY).await;
         worker.sweep_pool();
+        worker.cache.sweep();
         worker.report(&mut seen);
         coroutines.trim();
         trim_pools();

@@ -11,6 +11,7 @@ use ringfence_io::{Stats, Stream, held_bytes, now, stats};
 use ringfence_telemetry::{LogQueue, WorkerStats};
 use slab::Slab;
 
+use crate::cache::Cache;
 use crate::date::DateText;
 use crate::epoch::Epoch;
 use crate::house::{Adoption, House};
@@ -37,6 +38,7 @@ pub(crate) struct Worker {
     pool: RefCell<Pool>,
     guests: RefCell<Slab<Guest>>,
     ids: RefCell<RequestIds>,
+    pub(crate) cache: Rc<Cache>,
     /// When idle client connections are closed, once a drain has begun.
     drain_idle_at: Cell<Option<Duration>>,
 }
@@ -54,6 +56,8 @@ impl Worker {
             index,
             stats: house.registry.worker(index),
             log: house.logs[index].clone(),
+
+            cache: Cache::new(index, house.clone(), cache_size(&adoption, &house)),
             epoch: RefCell::new(Epoch::new(adoption, &house, index, None)),
             left_lanes: RefCell::default(),
             date: RefCell::default(),
@@ -67,6 +71,7 @@ impl Worker {
 
     /// Serves new requests by `adoption`.
     pub(crate) fn adopt(&self, adoption: Arc<Adoption>) {
+        self.cache.resize(cache_size(&adoption, &self.house));
         let next = Epoch::new(adoption, &self.house, self.index, Some(&self.epoch()));
         let old = self.epoch.replace(next);
         let mut left = self.left_lanes.borrow_mut();
@@ -206,6 +211,12 @@ impl Worker {
         self.date.borrow_mut().refresh();
         self.date.borrow()
     }
+}
+
+/// This worker's part of what the caches may hold together.
+fn cache_size(adoption: &Adoption, house: &House) -> usize {
+    let workers = house.posts.len().max(1) as u64;
+    usize::try_from(adoption.plan.cache.size / workers).unwrap_or(usize::MAX)
 }
 
 /// A client that was let in, and is counted for as long as this lives.

@@ -1,8 +1,10 @@
 //! A defect that panics within one request costs that request, and nothing else.
 
+use std::hash::RandomState;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -42,7 +44,9 @@ fn start(plan: Arc<Plan>) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
         registry,
         posts: vec![post],
         logs: vec![log],
-        most_clients: u32::MAX,
+        most_secret: RandomState::new(),
+        purges: AtomicU64::new(0),
+        clients: u32::MAX,
         most_idle: 16,
         most_spilled: 16,
         clients: Limit::new(),

@@ -82,6 +82,7 @@ fn settings(old: &Plan, new: &Plan) -> Vec<&'static str> {
             "backlog (of new listeners)",
             old.workers.backlog != new.workers.backlog,
         ),
+        ("cache", old.cache != new.cache),
         (
             "max_connections",
             old.workers.max_connections != new.workers.max_connections,

@@ -1,7 +1,9 @@
 //! Everything between the command line and the banner.
 
+use std::hash::RandomState;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::Sender;
 
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
@@ -106,6 +108,8 @@ fn found(plan: &Plan, workers: usize, room: &Room) -> (Arc<House>, Mailboxes) {
         most_idle: room.idle,
         most_spilled: room.spilled,
         clients: Limit::new(),
+        secret: RandomState::new(),
+        purges: AtomicU64::new(0),
     };
     (Arc::new(house), orders)
 }

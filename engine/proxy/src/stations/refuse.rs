@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ringfence_config::{Action, HeaderEdits, Params, Template, TemplateParts};
 use ringfence_http::status::reason_phrase;
-use ringfence_http::{HeadWriter, Method, Reason};
+use ringfence_http::{Blame, HeadWriter, Method, Reason};
 use ringfence_io::{Outgoing, Payload, Scratch};
 
 use crate::conn::Conn;
@@ -12,6 +12,7 @@ use crate::exchange::{Exchange, Next, Refusal, Station};
 use crate::journal;
 use crate::own::Own;
 use crate::stations::head::Malformed;
+use crate::stations::keep;
 
 /// What a client that was turned away for want of room is told to wait, in seconds.
 const COME_BACK_AFTER: &[u8] = b"1";
@@ -20,6 +21,10 @@ const COME_BACK_AFTER: &[u8] = b"1";
 pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
     let response = match refusal {
         Refusal::Fault(fault) => {
+            if let (Blame::Upstream, Some(hit)) = (fault.reason.blame(), keep::stand_in(ex, false))
+            {
+                return Station::Hit(hit);
+            }
             ex.tally.reason = Some(fault.reason);
             ex.tally.status = fault.reason.status();
             if fault.reason == Reason::ClientGone {

@@ -13,6 +13,7 @@ use crate::exchange::{Call, Exchange, Next, Station};
 use crate::own::takes_away;
 use crate::passage;
 use crate::retry::Failure;
+use crate::stations::{hit, keep};
 use crate::upload::{Ended, Upload, alongside};
 
 /// How often to look whether the request's body is still on its way.
@@ -27,6 +28,9 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next,
     if let (Some(route), false) = (ex.facts.route, ex.route().response_headers.is_empty()) {
         let epoch = ex.epoch.clone();
         body.drop_trailers(move |name| takes_away(&epoch.plan.route(route).response_headers, name));
+    }
+    if let Some(hit) = keep::receive(ex, call, &mut body)? {
+        return Ok(hit::answer(ex, hit).await);
     }
     let mut out = Scratch::take();
     edits::write_response(ex, call, coding, keep, &mut out);
@@ -73,6 +77,7 @@ async fn pump(
             return Err(Failure::Client(Reason::RequestTimeout));
         }
         let piece = next_piece(body, &mut call.pending)?;
+        keep::record(ex, &piece);
         let done = piece.done;
         let message = frame(out, piece.data, done, piece.trailers.as_ref(), coding);
         if !message.is_empty() {

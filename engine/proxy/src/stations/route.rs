@@ -29,6 +29,7 @@ pub(crate) fn choose(ex: &mut Exchange<'_>) -> Station {
         return ex.refuse(fault.reason);
     }
     match &ex.route().action {
+        Action::Upstream(_) if ex.route().cache.is_some() => Station::Lookup,
         Action::Upstream(_) => Station::Dial,
         Action::Redirect { to, .. } if to.needs_host() && ex.heads.request.authority.len == 0 => {
             ex.refuse(Reason::MissingHost)

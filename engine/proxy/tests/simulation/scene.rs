@@ -1,8 +1,10 @@
 //! One run: the proxy with several workers, its clients and its servers, and what befalls them.
 
 use std::cell::{Cell, RefCell};
+use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
@@ -38,7 +40,7 @@ pub(crate) struct Setting {
     is_fair: bool,
     pub(crate) weather: Weather,
     pub(crate) workers: usize,
-    pub(crate) clients: u64,
+    clients: u64,
     /// Connections that each client makes.
     pub(crate) connections: u64,
     /// Longest pause before each, in microseconds.
@@ -521,6 +523,8 @@ fn open(
         most_clients: u32::MAX,
         most_idle: MOST_IDLE,
         most_spilled: MOST_IDLE,
+        secret: RandomState::new(),
+        purges: AtomicU64::new(0),
         clients: Limit::new(),
     });
     let doors = &DOORS[..1 + usize::from(drawn.second_door)];

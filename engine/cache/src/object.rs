@@ -1,0 +1,264 @@
+//! One stored response: its head as it is sent again, its body, and all that was found out about it when it came.
+
+use bytes::Bytes;
+use ringfence_http::{
+    Fault, Field, FieldCopier, Fields, HeadLimits, HeadWriter, Method, Name, Reason, ResponseHead,
+    Version,
+};
+
+use crate::freshness::{Freshness, Heuristic, Received};
+use crate::head::Head;
+use crate::request::RequestControl;
+use crate::response::ResponseControl;
+use crate::reuse::{Verdict, judge};
+use crate::store::Stored;
+use crate::vary::Vary;
+
+/// Bytes of the empty line that ends a head.
+const CRLF: usize = 2;
+
+/// A stored response. It is never changed: what validates it makes another one with the same body.
+#[derive(Debug)]
+pub struct Object {
+    /// The status code.
+    pub status: u16,
+    /// The version in which the origin sent it.
+    pub version: Version,
+    /// Its directives that count.
+    pub control: ResponseControl,
+    /// How fresh it is.
+    pub freshness: Freshness,
+    /// When it came, in seconds since 1970.
+    pub date: u64,
+    /// The body, which all cores share.
+    pub body: Bytes,
+    head: Box<[u8]>,
+    fields: Fields,
+    lines_start: usize,
+    vary: Vary,
+    selection: Box<[u8]>,
+    tags: Box<[u64]>,
+    generation: u64,
+}
+
+/// What a response is stored with beside its head and body.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// When its head was there.
+    pub received: Received,
+    /// How its freshness is guessed where it does not say.
+    pub heuristic: Heuristic,
+    /// The request as the origin got it.
+    pub request: Head<'a>,
+    /// The process's count of purges before the origin was asked.
+    pub generation: u64,
+    /// Hashes of its tags.
+    pub tags: &'a [u64],
+}
+
+impl Object {
+    /// The response with `head`, which lies in `bytes`, as it is stored. `control` is what counts of its directives.
+    ///
+    /// # Errors
+    /// When the head is too large to be read again.
+    pub fn new(
+        head: &ResponseHead,
+        bytes: &[u8],
+        control: ResponseControl,
+        body: Bytes,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<Self, Fault> {
+        let mut kept = Vec::with_capacity(bytes.len());
+        let mut writer = HeadWriter::new(&mut kept);
+        writer.status_line(head.status);
+        let mut copier = FieldCopier::new(&mut writer, bytes);
+        for field in &*head.fields {
+            if is_kept(&head.fields, bytes, field, &control) {
+                copier.copy(field);
+            }
+        }
+        copier.finish();
+        writer.end();
+        let said = Head {
+            fields: &head.fields,
+            bytes,
+        };
+        let fields = read(&kept)?.fields;
+        let lines_start = kept.iter().position(|byte| *byte == b'\n');
+        let vary = Vary::of(said);
+        let mut selection = Vec::new();
+        vary.write_selection(circumstances.request, &mut selection);
+        let Circumstances {
+            received,
+            heuristic,
+            ..
+        } = *circumstances;
+        Ok(Self {
+            status: head.status,
+            version: head.version,
+            freshness: Freshness::of(said, head.status, &control, received, heuristic),
+            control,
+            date: received.date,
+            body,
+            head: kept.into(),
+            fields,
+            lines_start: lines_start.map_or(0, |at| at + 1),
+            vary,
+            selection: selection.into(),
+            tags: circumstances.tags.into(),
+            generation: circumstances.generation,
+        })
+    }
+
+    /// The same response after a 304 said that it still holds, which has `head`: with the fields of both (RFC 9111 section
+    /// 3.2).
+    ///
+    /// # Errors
+    /// When the head has become too large to be read again.
+    pub fn refreshed(
+        &self,
+        head: &ResponseHead,
+        bytes: &[u8],
+        circumstances: &Circumstances<'_>,
+    ) -> Result<Self, Fault> {
+        let mut merged = Vec::with_capacity(self.head.len() + bytes.len());
+        let mut writer = HeadWriter::new(&mut merged);
+        writer.status_line(self.status);
+        let mut copier = FieldCopier::new(&mut writer, &self.head);
+        for field in &*self.fields {
+            let name = field.name.of(&self.head);
+            if is_of_body(field.id, name) || head.fields.find(bytes, name).is_none() {
+                copier.copy(field);
+            }
+        }
+        copier.finish();
+        let mut copier = FieldCopier::new(&mut writer, bytes);
+        for field in &*head.fields {
+            let of_connection =
+                field.id.is_hop_by_hop() || head.fields.is_connection_named(bytes, field);
+            if !of_connection && !is_of_body(field.id, field.name.of(bytes)) {
+                copier.copy(field);
+            }
+        }
+        copier.finish();
+        writer.end();
+        let mut both = read(&merged)?;
+        both.version = head.version;
+        let control = ResponseControl::in_force(Head {
+            fields: &both.fields,
+            bytes: &merged,
+        });
+        Self::new(&both, &merged, control, self.body.clone(), circumstances)
+    }
+
+    /// Its head's fields, as they are sent again.
+    #[must_use]
+    pub fn head(&self) -> Head<'_> {
+        Head {
+            fields: &self.fields,
+            bytes: &self.head,
+        }
+    }
+
+    /// All of its field lines, each with its CRLF.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        &self.head[self.lines_start..self.head.len() - CRLF]
+    }
+
+    /// What selects it.
+    #[must_use]
+    pub fn vary(&self) -> &Vary {
+        &self.vary
+    }
+
+    /// Whether a request selects it; `buf` is room to work in. It is to be given the request as the origin would get it.
+    pub fn is_selected_by(&self, request: Head<'_>, buf: &mut Vec<u8>) -> bool {
+        buf.clear();
+        self.vary.write_selection(request, buf);
+        **buf == *self.selection
+    }
+
+    /// Whether both are for the same requests, so that the newer one takes the older one's place.
+    #[must_use]
+    pub fn is_for_same(&self, other: &Self) -> bool {
+        self.vary == other.vary && self.selection == other.selection
+    }
+
+    /// Seconds since it was made, at `now` (RFC 9111 section 4.2.3).
+    #[must_use]
+    pub fn age(&self, now: u64) -> u64 {
+        self.freshness.age(now)
+    }
+
+    /// What is to be done with it for a request that says `asked`; see [`judge`].
+    #[must_use]
+    pub fn judge(&self, asked: &RequestControl, now: u64) -> Verdict {
+        judge(&self.freshness, &self.control, asked, now)
+    }
+}
+
+impl Stored for std::sync::Arc<Object> {
+    fn weight(&self) -> usize {
+        let counts = 2 * size_of::<usize>();
+        let fields = std::mem::size_of_val(&*self.fields);
+        let vary = match &self.vary {
+            Vary::Any => 0,
+            Vary::Fields(names) => names
+                .iter()
+                .map(|name| name.capacity() + size_of::<Vec<u8>>())
+                .sum(),
+        };
+        let tags = std::mem::size_of_val(&*self.tags);
+        counts
+            + size_of::<Object>()
+            + self.head.len()
+            + fields
+            + vary
+            + self.selection.len()
+            + tags
+            + self.body.len()
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    fn tags(&self) -> &[u64] {
+        &self.tags
+    }
+}
+
+/// Fields that are no part of what is stored: those of the connection, those that frame, the age that the message had, and
+/// those that may not be given to all (RFC 9111 sections 3.1, 5.2.2.4 and 5.2.2.7).
+fn is_kept(fields: &Fields, bytes: &[u8], field: &Field, control: &ResponseControl) -> bool {
+    let name = field.name.of(bytes);
+    !(field.id.is_hop_by_hop()
+        || matches!(field.id, Name::ContentLength | Name::Age | Name::Trailer)
+        || fields.is_connection_named(bytes, field)
+        || control.private.names(name)
+        || control.no_cache.names(name))
+}
+
+/// Fields that are about the body which is stored, so that a 304 changes nothing in them (RFC 9111 section 3.2). Its entity
+/// tag is among them: what a 304 says is that the body still is the one with the tag that was asked for.
+fn is_of_body(id: Name, name: &[u8]) -> bool {
+    matches!(
+        id,
+        Name::ContentLength | Name::ContentEncoding | Name::ContentRange | Name::ETag
+    ) || name.eq_ignore_ascii_case(b"Content-MD5")
+}
+
+/// Reads a head that we have written ourselves.
+fn read(bytes: &[u8]) -> Result<ResponseHead, Fault> {
+    let limits = HeadLimits {
+        max_line: bytes.len(),
+        max_head: bytes.len(),
+        max_fields: HeadLimits::MOST_FIELDS,
+    };
+    let mut head = ResponseHead::new();
+    match head.parse(bytes, &limits, Method::Get)? {
+        Some(_) => Ok(head),
+        None => Err(Reason::BadUpstreamHead.into()),
+    }
+}

@@ -1,0 +1,351 @@
+//! The cache as one core has it.
+//!
+//! Every core has a store of its own and answers hits from it alone. Each key has one core for its *home*, where all that
+//! miss it elsewhere ask first: the home hands over what it has stored, or lets one request go to the origin and has the
+//! others wait for what that one brings. What is stored is shared, not copied.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `note` | what the cores tell one another |
+//! | `desk` | who fetches what, at home |
+//! | `claim` | the leave to fetch for all |
+//! | `asked` | what an exchange wants of the cache, and what is reported of it |
+
+mod asked;
+mod claim;
+mod desk;
+mod note;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::hash::BuildHasher;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Poll, Waker};
+
+use ringfence_cache::{Key, Object, Purge, Store};
+use ringfence_io::now;
+
+pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
+pub(crate) use self::claim::Claim;
+use self::desk::{Desk, Turn};
+use self::note::Asker;
+pub(crate) use self::note::{Answer, FlightKey, Note, Outcome, Purged, SharedKey};
+use crate::house::{House, Order};
+
+/// Entries that one look over the store goes on by.
+const SWEPT: usize = 4 << 10;
+
+/// Seconds after which a stale response is not kept for an origin that may fail or may say that it still holds.
+const SPENT: u64 = 30 * 86_400;
+
+/// A message from one core's cache to another's.
+pub struct CacheNote(pub(crate) Note);
+
+/// The cache of one core.
+pub(crate) struct Cache {
+    index: usize,
+    house: Arc<House>,
+    pub(crate) store: RefCell<Store<Arc<Object>>>,
+    /// Room for the key of the request that is looked up, and for what selects a response.
+    pub(crate) room: RefCell<(Vec<u8>, Vec<u8>)>,
+    desk: RefCell<Desk>,
+    /// Requests of this core that wait for a home's answer, by their tickets.
+    waiting: RefCell<HashMap<u64, Waiting>>,
+    next_ticket: Cell<u64>,
+    /// Purges that this core has carried out.
+    purged: Cell<u64>,
+    /// Those that wait until it has carried out all.
+    behind: RefCell<Vec<Waker>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    answer: Option<Answer>,
+    waker: Option<Waker>,
+}
+
+impl Cache {
+    pub(crate) fn new(index: usize, house: Arc<House>, size: usize) -> Rc<Self> {
+        Rc::new(Self {
+            index,
+            house,
+            store: RefCell::new(Store::new(size)),
+            room: RefCell::default(),
+            desk: RefCell::default(),
+            waiting: RefCell::default(),
+            next_ticket: Cell::new(0),
+            purged: Cell::new(0),
+            behind: RefCell::default(),
+        })
+    }
+
+    /// The hash of a key, a tag or the like, which no client can foresee.
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.house.secret.hash_one(bytes)
+    }
+
+    /// The process's count of purges.
+    pub(crate) fn generation(&self) -> u64 {
+        self.house.purges.load(Ordering::SeqCst)
+    }
+
+    /// Waits until all purges have been carried out here that were ordered before.
+    pub(crate) async fn catch_up(&self) {
+        let wanted = self.generation();
+        poll_fn(|cx| {
+            if self.purged.get() >= wanted {
+                return Poll::Ready(());
+            }
+            self.behind.borrow_mut().push(cx.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Has all cores answer no more with what `what` covers; this one at once.
+    pub(crate) fn purge(&self, what: Purged, kind: Purge) {
+        let generation = self.house.purges.fetch_add(1, Ordering::SeqCst) + 1;
+        for worker in 0..self.house.posts.len() {
+            let note = Note::Purge {
+                what,
+                generation,
+                kind,
+            };
+            self.tell(worker, note);
+        }
+    }
+
+    /// Asks the key's home; `known` where what it has stored was of no use before.
+    pub(crate) async fn ask(&self, key: &SharedKey, flight: &FlightKey, known: bool) -> Answer {
+        let ticket = self.next_ticket.get();
+        self.next_ticket.set(ticket + 1);
+        self.waiting.borrow_mut().insert(ticket, Waiting::default());
+        let _seat = Seat {
+            cache: self,
+            ticket,
+            flight,
+        };
+        let asker = Asker {
+            worker: self.index,
+            ticket,
+        };
+        let note = Note::Ask {
+            key: key.clone(),
+            flight: flight.clone(),
+            known,
+            asker,
+        };
+        self.tell(self.home(key.hash), note);
+        poll_fn(|cx| {
+            let mut waiting = self.waiting.borrow_mut();
+            let seat = waiting.get_mut(&ticket).expect("seated until dropped");
+            match seat.answer.take() {
+                Some(answer) => Poll::Ready(answer),
+                None => {
+                    seat.waker = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Stores an object here; false where it is not taken.
+    pub(crate) fn keep(&self, key: &SharedKey, object: &Arc<Object>) -> bool {
+        let replaces = |old: &Arc<Object>| old.is_for_same(object);
+        let mut store = self.store.borrow_mut();
+        store.insert(key.key(), object.clone(), replaces).is_ok()
+    }
+
+    /// How often a key was asked for of late, this time included.
+    pub(crate) fn uses(&self, key: &SharedKey) -> u8 {
+        self.store.borrow().uses(key.key())
+    }
+
+    /// Changes how many bytes it may hold.
+    pub(crate) fn resize(&self, size: usize) {
+        self.store.borrow_mut().set_limit(size);
+    }
+
+    /// Frees some of what is purged, or too old to be of use.
+    pub(crate) fn sweep(&self) {
+        let now = now().as_secs();
+        let spent = |object: &Arc<Object>| {
+            let late = object.freshness.staleness(now);
+            late.is_some_and(|by| by > SPENT)
+        };
+        self.store.borrow_mut().sweep(SWEPT, spent);
+    }
+
+    /// Has the home know what became of a fetch.
+    fn end(&self, flight: &FlightKey, outcome: Outcome) {
+        let note = Note::Ended {
+            flight: flight.clone(),
+            outcome,
+        };
+        self.tell(self.home(flight.hash), note);
+    }
+
+    fn home(&self, hash: u64) -> usize {
+        (hash % self.house.posts.len().max(1) as u64) as usize
+    }
+
+    fn tell(&self, worker: usize, note: Note) {
+        if worker == self.index {
+            self.obey(note);
+        } else {
+            self.house.posts[worker].post(Order::Cache(CacheNote(note)));
+        }
+    }
+
+    /// Does what a note says.
+    pub(crate) fn obey(&self, note: Note) {
+        match note {
+            Note::Ask {
+                key,
+                flight,
+                known,
+                asker,
+            } => self.advise(&key, &flight, known, asker),
+            Note::Answer {
+                ticket,
+                flight,
+                answer,
+            } => self.hand(ticket, &flight, answer),
+            Note::Ended { flight, outcome } => self.land(&flight, outcome),
+            Note::Replace { key, object } => {
+                let held = self.store.borrow().variants(key.key()).next().is_some();
+                if held {
+                    self.keep(&key, &object);
+                }
+            }
+            Note::Purge {
+                what,
+                generation,
+                kind,
+            } => self.carry_out(what, generation, kind),
+        }
+    }
+
+    /// Tells a request whether it may go to the origin.
+    fn advise(&self, key: &SharedKey, flight: &FlightKey, known: bool, asker: Asker) {
+        if !known && asker.worker != self.index {
+            let mut have = self.stored(key.key());
+            if !have.is_empty() {
+                have.reverse();
+                return self.answer(asker, flight, Answer::Have(have));
+            }
+        }
+        let turn = self.desk.borrow_mut().ask(flight, asker, now().as_secs());
+        match turn {
+            Turn::Lead => self.answer(asker, flight, Answer::Lead),
+            Turn::Alone => self.answer(asker, flight, Answer::Alone),
+            Turn::Wait => {}
+        }
+    }
+
+    fn stored(&self, key: Key<'_>) -> Vec<Arc<Object>> {
+        let store = self.store.borrow();
+        let live = store.variants(key).filter(|found| !found.softly_purged);
+        live.map(|found| found.value.clone()).collect()
+    }
+
+    fn answer(&self, asker: Asker, flight: &FlightKey, answer: Answer) {
+        let note = Note::Answer {
+            ticket: asker.ticket,
+            flight: flight.clone(),
+            answer,
+        };
+        self.tell(asker.worker, note);
+    }
+
+    /// Hands an answer to whoever waits for it. Where nobody does any more, another one may go to the origin.
+    fn hand(&self, ticket: u64, flight: &FlightKey, answer: Answer) {
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(seat) = waiting.get_mut(&ticket) else {
+            drop(waiting);
+            if matches!(answer, Answer::Lead) {
+                self.end(flight, Outcome::Failed);
+            }
+            return;
+        };
+        seat.answer = Some(answer);
+        let waker = seat.waker.take();
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends a fetch, at home.
+    fn land(&self, flight: &FlightKey, outcome: Outcome) {
+        match outcome {
+            Outcome::Stored(key, object) => {
+                self.desk.borrow_mut().forget_alone(flight);
+                let had = self.store.borrow().variants(key.key()).next().is_some();
+                self.keep(&key, &object);
+                if had {
+                    self.spread(&key, &object);
+                }
+                let waiting = self.desk.borrow_mut().end(flight);
+                for asker in waiting {
+                    self.answer(asker, flight, Answer::Have(vec![object.clone()]));
+                }
+            }
+            Outcome::Alone(seconds) => {
+                let now = now().as_secs();
+                let mut desk = self.desk.borrow_mut();
+                desk.remember_alone(flight, now + seconds, now);
+                let waiting = desk.end(flight);
+                drop(desk);
+                for asker in waiting {
+                    self.answer(asker, flight, Answer::Alone);
+                }
+            }
+            Outcome::Failed => {
+                let next = self.desk.borrow_mut().next(flight);
+                if let Some(asker) = next {
+                    self.answer(asker, flight, Answer::Lead);
+                }
+            }
+        }
+    }
+
+    fn spread(&self, key: &SharedKey, object: &Arc<Object>) {
+        for worker in (0..self.house.posts.len()).filter(|worker| *worker != self.index) {
+            let (key, object) = (key.clone(), object.clone());
+            self.tell(worker, Note::Replace { key, object });
+        }
+    }
+
+    fn carry_out(&self, what: Purged, generation: u64, kind: Purge) {
+        let mut store = self.store.borrow_mut();
+        match what {
+            Purged::Tag(tag) => store.purge_tag(tag, generation, kind),
+            Purged::All => store.purge_all(generation, kind),
+        }
+        self.purged.set(self.purged.get() + 1);
+        for waker in self.behind.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// A request that waits for an answer, for as long as this lives.
+struct Seat<'a> {
+    cache: &'a Cache,
+    ticket: u64,
+    flight: &'a FlightKey,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        let left = self.cache.waiting.borrow_mut().remove(&self.ticket);
+        if let Some(Answer::Lead) = left.and_then(|waiting| waiting.answer) {
+            self.cache.end(self.flight, Outcome::Failed);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What the caches of the cores tell one another.
+
+use std::sync::Arc;
+
+use ringfence_cache::{Key, Object, Purge};
+
+/// A key that may be handed to another core.
+#[derive(Clone)]
+pub(crate) struct SharedKey {
+    pub(crate) hash: u64,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+impl SharedKey {
+    pub(crate) fn key(&self) -> Key<'_> {
+        Key {
+            hash: self.hash,
+            bytes: &self.bytes,
+        }
+    }
+}
+
+/// One origin fetch that all who want the same share: the key, and what Vary is known to select by.
+#[derive(Clone)]
+pub(crate) struct FlightKey {
+    /// That of the key, by which its home is found.
+    pub(crate) hash: u64,
+    pub(crate) bytes: Arc<[u8]>,
+}
+
+/// A request that waits for what the key's home answers.
+#[derive(Clone, Copy)]
+pub(crate) struct Asker {
+    pub(crate) worker: usize,
+    pub(crate) ticket: u64,
+}
+
+/// A message to a core's cache.
+pub(crate) enum Note {
+    /// To a key's home: may this request go to the origin?
+    Ask {
+        key: SharedKey,
+        flight: FlightKey,
+        /// What the home has stored was of no use to it.
+        known: bool,
+        asker: Asker,
+    },
+    /// The home's answer.
+    Answer {
+        ticket: u64,
+        flight: FlightKey,
+        answer: Answer,
+    },
+    /// To the home: the one that went to the origin is back.
+    Ended { flight: FlightKey, outcome: Outcome },
+    /// To all that may hold an older one: this one takes its place.
+    Replace { key: SharedKey, object: Arc<Object> },
+    /// To all: this is not to be answered with any more.
+    Purge {
+        what: Purged,
+        generation: u64,
+        kind: Purge,
+    },
+}
+
+/// What a request is told that asked.
+pub(crate) enum Answer {
+    /// These are stored, the newest last.
+    Have(Vec<Arc<Object>>),
+    /// It goes to the origin, and others wait for what it brings.
+    Lead,
+    /// It goes to the origin, and nobody waits.
+    Alone,
+}
+
+/// What became of an origin fetch.
+pub(crate) enum Outcome {
+    Stored(SharedKey, Arc<Object>),
+    /// What came is for one client only: whoever asks goes alone for so many seconds.
+    Alone(u64),
+    /// Nothing came of it: another one may try.
+    Failed,
+}
+
+/// What a purge covers.
+#[derive(Clone, Copy)]
+pub(crate) enum Purged {
+    /// All that has this tag.
+    Tag(u64),
+    All,
+}

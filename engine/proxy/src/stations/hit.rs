@@ -1,0 +1,246 @@
+//! Hit: answers with a stored response, in place of the stations from Dial to Relay.
+
+use bytes::Bytes;
+use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wanted};
+use ringfence_http::{Field, FieldCopier, HeadWriter, Method, Name, write_decimal};
+use ringfence_io::{Outgoing, Payload, Scratch, now};
+
+use crate::cache::Report;
+use crate::edits;
+use crate::exchange::{Exchange, Hit, Next, Station};
+use crate::forwarding;
+use crate::own::{Own, takes_away};
+use crate::stations::lookup::request;
+
+/// What of a stored response goes out.
+enum Part {
+    Whole,
+    /// The client has it already.
+    Nothing,
+    /// One range.
+    One(std::ops::Range<u64>),
+    /// Several, as parts of one body, with what separates them.
+    Several(Bytes, String),
+    /// None of the ranges asked for is there.
+    Unsatisfiable,
+}
+
+impl Part {
+    fn status(&self, object: &Object) -> u16 {
+        match self {
+            Self::Whole => object.status,
+            Self::Nothing => 304,
+            Self::One(_) | Self::Several(..) => 206,
+            Self::Unsatisfiable => 416,
+        }
+    }
+
+    fn body(&self, object: &Object) -> Bytes {
+        match self {
+            Self::Whole => object.body.clone(),
+            Self::Nothing | Self::Unsatisfiable => Bytes::new(),
+            Self::One(range) => object.body.slice(range.start as usize..range.end as usize),
+            Self::Several(body, _) => body.clone(),
+        }
+    }
+}
+
+/// Answers, and ends the exchange.
+pub(crate) async fn send(ex: &mut Exchange<'_>, hit: Hit) -> Station {
+    Station::Finish(answer(ex, hit).await)
+}
+
+/// Answers, and says what the connection does next.
+pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
+    let Hit { object, report } = hit;
+    let part = part(ex, &object);
+    let received = ex.is_fully_received();
+    let keep = received && ex.heads.request.keep_alive && !ex.conn.worker.is_draining();
+    let mut body = part.body(&object);
+    let mut head = Scratch::take();
+    write_head(ex, &object, &report, &part, body.len(), keep, &mut head);
+    if ex.heads.request.method == Method::Head {
+        body = Bytes::new();
+    }
+    ex.tally.status = part.status(&object);
+    ex.tally.bytes_out = body.len() as u64;
+    ex.tally.answered = true;
+    let out = Outgoing {
+        head,
+        body: match body.is_empty() {
+            true => Payload::None,
+            false => Payload::Bytes(body),
+        },
+        tail: b"",
+    };
+    ex.conn
+        .stream
+        .set_send_limit(Some(ex.epoch.plan.timeouts.send));
+    match (ex.conn.stream.send(out).await, keep, received) {
+        (Err(_), ..) => Next::Close,
+        (Ok(()), true, _) => Next::Keep,
+        (Ok(()), false, true) => ex.farewell(),
+        (Ok(()), false, false) => Next::Linger,
+    }
+}
+
+fn part(ex: &Exchange<'_>, object: &Object) -> Part {
+    let request = request(ex);
+    let stored = object.head();
+    if condition(request, stored, object.status, object.date) == Condition::NotModified {
+        return Part::Nothing;
+    }
+    let head = &ex.heads.request;
+    let range = head.get(&ex.bytes, Name::Range);
+    let (Some(range), Method::Get, 200) = (range, head.method, object.status) else {
+        return Part::Whole;
+    };
+    if !range_applies(request, stored) {
+        return Part::Whole;
+    }
+    match wanted(range, object.body.len() as u64) {
+        Wanted::Whole => Part::Whole,
+        Wanted::Nothing => Part::Unsatisfiable,
+        Wanted::Parts(mut parts) if parts.len() == 1 => Part::One(parts.remove(0)),
+        Wanted::Parts(parts) => several(ex, object, &parts),
+    }
+}
+
+/// Several ranges in one body (RFC 9110 section 14.6).
+fn several(ex: &Exchange<'_>, object: &Object, parts: &[std::ops::Range<u64>]) -> Part {
+    let id = ex.conn.worker.make_id();
+    let boundary = format!("ringfence-{}", String::from_utf8_lossy(&id));
+    let kind = object.head().value(Name::ContentType);
+    let mut body = Vec::new();
+    for part in parts {
+        body.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
+        let mut writer = HeadWriter::new(&mut body);
+        if let Some(kind) = kind {
+            writer.field(b"Content-Type", kind);
+        }
+        write_content_range(&mut writer, Some(part), object.body.len());
+        writer.end();
+        body.extend_from_slice(&object.body[part.start as usize..part.end as usize]);
+    }
+    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+    Part::Several(body.into(), boundary)
+}
+
+fn write_content_range(
+    writer: &mut HeadWriter<'_>,
+    part: Option<&std::ops::Range<u64>>,
+    len: usize,
+) {
+    writer.field_name(b"Content-Range");
+    writer.value_part(b"bytes ");
+    match part {
+        Some(part) => {
+            write_decimal(writer.value_buf(), part.start);
+            writer.value_part(b"-");
+            write_decimal(writer.value_buf(), part.end - 1);
+        }
+        None => writer.value_part(b"*"),
+    }
+    writer.value_part(b"/");
+    write_decimal(writer.value_buf(), len as u64);
+    writer.end_field();
+}
+
+fn write_head(
+    ex: &Exchange<'_>,
+    object: &Object,
+    report: &Report,
+    part: &Part,
+    len: usize,
+    keep: bool,
+    out: &mut Vec<u8>,
+) {
+    let status = part.status(object);
+    let edits = &ex.route().response_headers;
+    let mut writer = HeadWriter::new(out);
+    writer.status_line(status);
+    let drops = |field: &Field, name: &[u8]| {
+        takes_away(edits, name) || is_not_for(part, field.id, name) || replaces(ex, field.id, name)
+    };
+    copy(object, drops, &mut writer);
+    let mut own = Own {
+        writer: &mut writer,
+        edits: Some(edits),
+    };
+    own.with(b"age", |writer| {
+        writer.field_name(b"Age");
+        write_decimal(writer.value_buf(), object.age(now().as_secs()));
+        writer.end_field();
+    });
+    if !object.head().has(Name::Date) {
+        own.field(b"Date", ex.conn.worker.date().as_bytes());
+    }
+    if let Some(via) = &ex.epoch.plan.forwarding.via {
+        forwarding::write_via(&mut own, object.version, via);
+    }
+    edits::write_report(ex, &mut own, report);
+    edits::write_own(ex, own);
+    match part {
+        Part::One(range) => write_content_range(&mut writer, Some(range), object.body.len()),
+        Part::Unsatisfiable => write_content_range(&mut writer, None, object.body.len()),
+        Part::Several(_, boundary) => {
+            writer.field_name(b"Content-Type");
+            writer.value_part(b"multipart/byteranges; boundary=");
+            writer.value_part(boundary.as_bytes());
+            writer.end_field();
+        }
+        Part::Whole | Part::Nothing => {}
+    }
+    if status != 204 && status != 304 {
+        writer.content_length(len as u64);
+    }
+    edits::write_persistence(ex, &mut writer, keep);
+    writer.end();
+}
+
+/// Copies the stored fields, all at once where none is dropped.
+fn copy(object: &Object, drops: impl Fn(&Field, &[u8]) -> bool, writer: &mut HeadWriter<'_>) {
+    let head = object.head();
+    let mut copier = FieldCopier::new(writer, head.bytes);
+    for field in head.fields {
+        if !drops(field, field.name.of(head.bytes)) {
+            copier.copy(field);
+        }
+    }
+    copier.finish();
+}
+
+/// Stored fields that do not go out in this form: a 304 has none about the body that is not there (RFC 9110 section 15.4.5), and
+/// parts have a range, and a type, of their own.
+fn is_not_for(part: &Part, id: Name, name: &[u8]) -> bool {
+    match part {
+        Part::Whole => false,
+        Part::Nothing => {
+            matches!(
+                id,
+                Name::ContentType | Name::ContentEncoding | Name::ContentRange
+            ) || name.eq_ignore_ascii_case(b"content-language")
+        }
+        Part::One(_) => id == Name::ContentRange,
+        Part::Several(..) | Part::Unsatisfiable => {
+            matches!(id, Name::ContentRange | Name::ContentType)
+        }
+    }
+}
+
+/// Stored fields that others of ours take the place of.
+fn replaces(ex: &Exchange<'_>, id: Name, name: &[u8]) -> bool {
+    let rules = ex
+        .route()
+        .cache
+        .as_ref()
+        .expect("only such routes lead here");
+    let expose = &ex.epoch.plan.expose;
+    match id {
+        Name::CacheControl => rules.browser.is_some(),
+        Name::XBackendServer => expose.backend_server,
+        Name::XRequestId => expose.request_id,
+        Name::Other => edits::is_inner(rules, name),
+        _ => false,
+    }
+}

@@ -1,0 +1,150 @@
+//! The tags of responses, by which they are purged.
+
+use ringfence_cache::Head;
+use ringfence_config::Params;
+use ringfence_http::Name;
+use ringfence_http::syntax::list_members;
+
+use crate::cache::Cache;
+use crate::exchange::Exchange;
+
+/// Fields in which servers give tags: members of a list, or words.
+pub(crate) const FIELDS: [&[u8]; 3] = [b"cache-tag", b"surrogate-key", b"xkey"];
+
+/// Tags that one response may have. One with more is not stored: it could not be purged by all of them.
+const MOST: usize = 128;
+
+/// Bytes that a tag may have.
+const LONGEST: usize = 1 << 10;
+
+/// The hash of a tag.
+pub(crate) fn hash(cache: &Cache, tag: &[u8]) -> u64 {
+    tagged(cache, b't', tag)
+}
+
+/// The tag that all responses of a URL of the request's host have.
+pub(crate) fn url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> u64 {
+    let host = ex.heads.request.authority.of(&ex.bytes);
+    let mut text = host.to_ascii_lowercase();
+    text.extend_from_slice(path);
+    if let Some(query) = query {
+        text.push(b'?');
+        text.extend_from_slice(query);
+    }
+    tagged(&ex.conn.worker.cache, b'u', &text)
+}
+
+/// The tag that all responses of the request's host have.
+fn host(ex: &Exchange<'_>) -> u64 {
+    let host = ex.heads.request.authority.of(&ex.bytes);
+    tagged(&ex.conn.worker.cache, b'h', &host.to_ascii_lowercase())
+}
+
+fn tagged(cache: &Cache, kind: u8, text: &[u8]) -> u64 {
+    let mut all = Vec::with_capacity(text.len() + 1);
+    all.push(kind);
+    all.extend_from_slice(text);
+    cache.hash(&all)
+}
+
+/// Whether the tags that a server gives a response are few and short enough to be kept.
+pub(crate) fn fit(ex: &Exchange<'_>, response: Head<'_>) -> bool {
+    let mut count = ex
+        .route()
+        .cache
+        .as_ref()
+        .map_or(0, |rules| rules.tags.len());
+    given(response).all(|tag| {
+        count += 1;
+        count <= MOST && tag.len() <= LONGEST
+    })
+}
+
+/// The tags of a response: those that its server gives it, the route's, its URL's and its host's.
+pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
+    let cache = &ex.conn.worker.cache;
+    let query = ex.heads.request.query.map(|query| query.of(&ex.bytes));
+    let mut tags = vec![host(ex), url(ex, ex.path(), query)];
+    tags.extend(given(response).map(|tag| hash(cache, tag)));
+    let params = match ex.facts.found {
+        Some(found) => ex.epoch.plan.router.params(found, ex.path()),
+        None => Params::default(),
+    };
+    let rules = ex.route().cache.as_ref();
+    for template in rules.iter().flat_map(|rules| &rules.tags) {
+        let mut text = Vec::new();
+        template.render(&params, &mut text);
+        tags.push(hash(cache, &text));
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+/// Tags that a server gives a response.
+fn given(response: Head<'_>) -> impl Iterator<Item = &[u8]> {
+    let lines = FIELDS
+        .iter()
+        .flat_map(move |name| response.fields.find_all(response.bytes, name));
+    let words = lines
+        .flat_map(list_members)
+        .flat_map(|member| member.split(|byte| matches!(byte, b' ' | b'\t')));
+    words.filter(|word| !word.is_empty())
+}
+
+/// The URLs of the same origin that a response to an unsafe request names (RFC 9111 section 4.4).
+pub(crate) fn named(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
+    let location = response.value(Name::Location);
+    let content = response.fields.find(response.bytes, b"content-location");
+    let mut found = Vec::new();
+    for target in [location, content].into_iter().flatten() {
+        if let Some((path, query)) = same_origin(ex, target) {
+            found.push(url(ex, &path, query));
+        }
+    }
+    found
+}
+
+/// The path and query of a reference, resolved (RFC 3986 section 5.2), where it is on the request's own origin.
+fn same_origin<'t>(ex: &Exchange<'_>, target: &'t [u8]) -> Option<(Vec<u8>, Option<&'t [u8]>)> {
+    let target = target.split(|byte| *byte == b'#').next()?;
+    let host = ex.heads.request.authority.of(&ex.bytes);
+    let rest = match target
+        .strip_prefix(b"http:")
+        .unwrap_or(target)
+        .strip_prefix(b"//")
+    {
+        Some(rest) => {
+            let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));
+            let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
+            if !authority.eq_ignore_ascii_case(host) {
+                return None;
+            }
+            rest
+        }
+        None => target,
+    };
+    let (path, query) = match rest.iter().position(|byte| *byte == b'?') {
+        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+        None => (rest, None),
+    };
+    let joined = match path {
+        [] => ex.path().to_vec(),
+        [b'/', ..] => path.to_vec(),
+        _ if path.contains(&b':') => return None,
+        _ => {
+            let base = ex.path();
+            let dir = base
+                .iter()
+                .rposition(|byte| *byte == b'/')
+                .map_or(0, |at| at + 1);
+            [&base[..dir], path].concat()
+        }
+    };
+    let mut normal = Vec::new();
+    let merge = ex.epoch.plan.limits.merge_slashes;
+    match ringfence_http::path::normalise(&joined, &mut normal, merge).ok()? {
+        ringfence_http::path::Normal::Same => Some((joined, query)),
+        ringfence_http::path::Normal::Changed => Some((normal, query)),
+    }
+}
