@@ -41,6 +41,29 @@ pub fn venv(program: &str) -> PathBuf {
     path
 }
 
+/// The public HTTP caching suite that the setup script installs.
+#[track_caller]
+pub fn cache_suite() -> PathBuf {
+    let base = std::env::var_os("RINGFENCE_CACHE_SUITE").map(PathBuf::from);
+    let path = base
+        .unwrap_or_else(|| root().join("target/cache-suite"))
+        .join("node_modules/http-cache-tests");
+    assert!(
+        path.exists(),
+        "{} is not there: run scripts/setup",
+        path.display()
+    );
+    path
+}
+
+/// A port of 127.0.0.1 that nobody listened on a moment ago.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a port")
+        .port()
+}
+
 /// Where the shared conformance tools are, when they are: `RINGFENCE_CONFORMANCE`, which must then
 /// be true, or beside the checkout.
 #[track_caller]
