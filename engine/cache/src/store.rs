@@ -1,6 +1,31 @@
 //! The stored responses of one core.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `stored` | what a store and its caller tell each other |
+//! | `table` | entries by their keys and in their queues; `dense`, `entry`, `queue` are what it is made of |
+//! | `room` | which entries go so that others may come |
+//! | `misses` | how often keys were missed that may not be stored |
+//! | `purges` | what was purged and not looked for yet |
+//! | `sweep` | how the memory of what was purged comes back |
 
+mod dense;
+mod entry;
+mod misses;
+mod purges;
+mod queue;
+mod room;
 mod stored;
+mod sweep;
+mod table;
+
+use std::iter::successors;
+
+use entry::{Entry, NONE, Stage, State};
+use misses::Misses;
+use purges::Purges;
+use sweep::Pass;
+use table::Table;
 
 pub use stored::{Found, Key, Purge, Refused, Stats, Stored};
 
@@ -12,22 +37,27 @@ pub const MOST_VARIANTS: usize = 64;
 /// Purges are told by generations: a count of purges that the caller keeps for the whole process. A purge raises it and
 /// covers what was asked for before, which is any response with a lower [`Stored::generation`], whether it is stored already
 /// or arrives later.
+///
+/// What goes to make room is chosen as in S3-FIFO (Yang et al., "FIFO Queues are All You Need for Cache Eviction", SOSP
+/// 2023), with a sketch of what was missed in the place of its queue of ghosts.
 #[derive(Debug)]
 pub struct Store<V> {
-    entries: Vec<Entry<V>>,
+    table: Table<V>,
+    misses: Misses,
+    purges: Purges,
+    /// The sweep that is under way.
+    pass: Option<Pass>,
     limit: usize,
-    tags: Vec<(u64, u64)>,
-    floor: u64,
-    missed: Vec<u64>,
     stats: Stats,
 }
 
-#[derive(Debug)]
-struct Entry<V> {
-    key: Box<[u8]>,
-    value: V,
-    softly_purged: bool,
-    dead: bool,
+/// Why an entry goes that no purge covers.
+#[derive(Clone, Copy, Debug)]
+enum Gone {
+    Replaced,
+    Evicted,
+    Expired,
+    Removed,
 }
 
 impl<V: Stored> Store<V> {
@@ -35,11 +65,11 @@ impl<V: Stored> Store<V> {
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
-            entries: Vec::new(),
+            table: Table::new(),
+            misses: Misses::new(),
+            purges: Purges::new(),
+            pass: None,
             limit,
-            tags: Vec::new(),
-            floor: 0,
-            missed: Vec::new(),
             stats: Stats::default(),
         }
     }
@@ -53,22 +83,21 @@ impl<V: Stored> Store<V> {
     /// Changes how many bytes it may hold, and evicts what is more.
     pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
-        while self.bytes() > limit && !self.entries.is_empty() {
-            self.evict();
-        }
+        self.make_room(0);
+        self.shrink();
     }
 
     /// Bytes of memory that it holds: the responses, their keys, and its own tables with what they have to spare.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.entries.iter().map(Entry::bytes).sum()
+        self.table.bytes() + self.misses.bytes() + self.purges.bytes()
     }
 
     /// What it holds and has done.
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
-            entries: self.entries.len(),
+            entries: self.table.len(),
             bytes: self.bytes(),
             ..self.stats
         }
@@ -81,27 +110,41 @@ impl<V: Stored> Store<V> {
         key: Key<'_>,
         mut select: impl FnMut(&V) -> bool,
     ) -> Option<Found<'_, V>> {
-        let is = |entry: &Entry<V>| !entry.dead && *entry.key == *key.bytes && select(&entry.value);
-        let Some(at) = self.entries.iter().rposition(is) else {
-            self.missed.push(key.hash);
-            return None;
-        };
-        Some(self.entries[at].found())
+        let mut next = self.table.newest(key);
+        while let Some(at) = next {
+            if self.state(at) != State::Dead && select(&self.table.entry(at).value) {
+                let entry = self.table.entry_mut(at);
+                entry.hit();
+                return Some(Found {
+                    value: &entry.value,
+                    softly_purged: entry.state == State::Stale,
+                });
+            }
+            next = self.table.older(at);
+        }
+        self.misses.count_one(key.hash);
+        None
     }
 
     /// All responses under `key` that no hard purge covers, the newest first. Nothing counts as used or missed.
     pub fn variants(&self, key: Key<'_>) -> impl Iterator<Item = Found<'_, V>> {
-        let all = self.entries.iter().rev();
-        let live = all.filter(move |entry| !entry.dead && *entry.key == *key.bytes);
-        live.map(Entry::found)
+        let all = successors(self.table.newest(key), |at| self.table.older(*at));
+        all.filter_map(|at| {
+            let entry = self.table.entry(at);
+            let state = self.purges.state(&entry.value).max(entry.state);
+            (state != State::Dead).then_some(Found {
+                value: &entry.value,
+                softly_purged: state == State::Stale,
+            })
+        })
     }
 
-    /// How often `key` was missed of late, up to some small number. It is an estimate and may be too high, seldom is it too
-    /// low.
+    /// How often [`find`](Self::find) missed `key` of late, up to 15. An estimate: others may have raised it, and it halves
+    /// as time goes by, which is measured in misses: every so many as there are entries for most keys, and up to eight times
+    /// that for some. An empty store counts nothing.
     #[must_use]
     pub fn uses(&self, key: Key<'_>) -> u8 {
-        let count = self.missed.iter().filter(|hash| **hash == key.hash).count();
-        count.min(15) as u8
+        self.misses.count(key.hash)
     }
 
     /// Stores `value` under `key` instead of those for which `replaces` is true, and evicts others as room is needed.
@@ -112,63 +155,72 @@ impl<V: Stored> Store<V> {
         &mut self,
         key: Key<'_>,
         value: V,
-        mut replaces: impl FnMut(&V) -> bool,
+        replaces: impl FnMut(&V) -> bool,
     ) -> Result<(), Refused> {
-        let entry = Entry {
-            key: key.bytes.into(),
-            value,
-            softly_purged: false,
-            dead: false,
-        };
-        if entry.bytes() > self.limit {
+        let weight = value.weight();
+        let content = weight.saturating_add(key.bytes.len());
+        if content.saturating_add(self.least_overhead()) > self.limit {
             self.stats.refused += 1;
             return Err(Refused::TooLarge);
         }
-        let purged = |(tag, generation): &(u64, u64)| {
-            entry.value.generation() < *generation && entry.value.tags().contains(tag)
-        };
-        if entry.value.generation() < self.floor || self.tags.iter().any(purged) {
+        if self.purges.refuses(&value) {
             self.stats.refused += 1;
             return Err(Refused::Purged);
         }
-        let of_key = |entry: &Entry<V>| *entry.key == *key.bytes;
-        let before = self.entries.len();
-        self.entries
-            .retain(|entry| !(of_key(entry) && replaces(&entry.value)));
-        if self.entries.iter().filter(|entry| of_key(entry)).count() >= MOST_VARIANTS {
-            let oldest = self.entries.iter().position(of_key);
-            oldest.map(|at| self.entries.remove(at));
-        }
-        self.stats.replaced += (before - self.entries.len()) as u64;
-        while self.bytes() + entry.bytes() > self.limit {
-            self.evict();
-        }
-        self.entries.push(entry);
+        let heir = self.displace(key, replaces);
+        self.table.reserve_one();
+        self.misses.reserve(self.table.len() + 1);
+        self.make_room(content);
+        let (stage, hits) = heir.unwrap_or((self.first_stage(key), 0));
+        let entry = Entry {
+            key: key.bytes.into(),
+            value,
+            weight,
+            checked: self.purges.count(),
+            hash: 0,
+            ahead: NONE,
+            behind: NONE,
+            newer: NONE,
+            older: NONE,
+            hits,
+            stage,
+            state: State::Sound,
+        };
+        self.table.push(key, entry);
         self.stats.inserts += 1;
         Ok(())
     }
 
     /// Takes all responses under `key` out, and says how many there were.
     pub fn remove(&mut self, key: Key<'_>) -> usize {
-        let before = self.entries.len();
-        self.entries.retain(|entry| *entry.key != *key.bytes);
-        let count = before - self.entries.len();
-        self.stats.removed += count as u64;
+        let mut count = 0;
+        while let Some(at) = self.table.newest(key) {
+            count += usize::from(self.state(at) != State::Dead);
+            self.take(at, Gone::Removed);
+        }
         count
     }
 
     /// Purges all responses that have this tag, those included that were asked for before this `generation` and have yet to
     /// come. It costs the same however many there are.
     pub fn purge_tag(&mut self, tag: u64, generation: u64, kind: Purge) {
-        self.tags.push((tag, generation));
-        self.mark(generation, kind, |_, value| value.tags().contains(&tag));
+        if self.table.len() == 0 {
+            // Only what has yet to come is concerned, and that the floor covers without a record.
+            self.purges.raise_floor(generation);
+            return;
+        }
+        self.purges.purge_tag(tag, generation, kind);
+        let due = self.purges.sweep_due(self.table.len());
+        if due > 0 {
+            self.sweep(due, |_| false);
+        }
+        self.make_room(0);
     }
 
     /// Purges all responses that were asked for before this `generation`, whether they are here or have yet to come. It costs
     /// the same however many there are.
     pub fn purge_all(&mut self, generation: u64, kind: Purge) {
-        self.floor = self.floor.max(generation);
-        self.mark(generation, kind, |_, _| true);
+        self.purges.purge_all(generation, kind);
     }
 
     /// Purges all stored responses for which `matches` is true by their key and value; it walks over all of them. Of those
@@ -178,100 +230,81 @@ impl<V: Stored> Store<V> {
         &mut self,
         generation: u64,
         kind: Purge,
-        matches: impl FnMut(&[u8], &V) -> bool,
-    ) -> usize {
-        self.floor = self.floor.max(generation);
-        self.mark(generation, kind, matches)
-    }
-
-    /// Goes on over at most so many entries and drops those that are purged or for which `expired` is true, and gives memory
-    /// back. Says whether it has come around: true once all entries have been looked at that were there when it was last
-    /// true.
-    pub fn sweep(&mut self, at_most: usize, mut expired: impl FnMut(&V) -> bool) -> bool {
-        let _ = at_most;
-        self.entries
-            .retain(|entry| !entry.dead && !expired(&entry.value));
-        true
-    }
-
-    fn mark(
-        &mut self,
-        generation: u64,
-        kind: Purge,
         mut matches: impl FnMut(&[u8], &V) -> bool,
     ) -> usize {
+        self.purges.purge_unseen(generation);
+        let left = match kind {
+            Purge::Hard => State::Dead,
+            Purge::Soft => State::Stale,
+        };
         let mut count = 0;
-        for entry in self.entries.iter_mut().filter(|entry| !entry.dead) {
-            if entry.value.generation() < generation && matches(&entry.key, &entry.value) {
-                entry.softly_purged = true;
-                entry.dead = kind == Purge::Hard;
+        for at in 0..self.table.len() as u32 {
+            let alive = self.state(at) != State::Dead;
+            let entry = self.table.entry_mut(at);
+            let covered = alive && entry.value.generation() < generation;
+            if covered && matches(&entry.key, &entry.value) {
+                entry.state = left;
                 count += 1;
             }
         }
         count
     }
 
-    fn evict(&mut self) {
-        if !self.entries.is_empty() {
-            self.entries.remove(0);
-            self.stats.evictions += 1;
+    /// What purges have left of an entry. It is held against them only if there was one since it last was.
+    fn state(&mut self, at: u32) -> State {
+        let entry = self.table.entry_mut(at);
+        if entry.checked != self.purges.count() {
+            entry.checked = self.purges.count();
+            entry.state = self.purges.state(&entry.value).max(entry.state);
         }
-    }
-}
-
-impl<V: Stored> Entry<V> {
-    fn bytes(&self) -> usize {
-        self.key.len() + self.value.weight() + size_of::<Self>()
+        entry.state
     }
 
-    fn found(&self) -> Found<'_, V> {
-        Found {
-            value: &self.value,
-            softly_purged: self.softly_purged,
+    /// Takes out what of a key a new response is to replace, what is dead, and the oldest if there are too many. Says what the
+    /// new one inherits: it is no newcomer if the one before was none.
+    fn displace(
+        &mut self,
+        key: Key<'_>,
+        mut replaces: impl FnMut(&V) -> bool,
+    ) -> Option<(Stage, u8)> {
+        let (mut heir, mut kept) = (None, 0);
+        let mut next = self.table.newest(key);
+        while let Some(at) = next {
+            next = self.table.older(at);
+            let dead = self.state(at) == State::Dead;
+            let entry = self.table.entry(at);
+            let replaced = !dead && replaces(&entry.value);
+            if replaced {
+                heir = heir.or(Some((entry.stage, entry.hits)));
+            }
+            if dead || replaced || kept + 1 == MOST_VARIANTS {
+                self.take(at, Gone::Replaced);
+                let moved = Some(self.table.len() as u32);
+                next = if next == moved { Some(at) } else { next };
+            } else {
+                kept += 1;
+            }
         }
+        heir
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Clone, Debug, PartialEq)]
-    struct Response(u64, Vec<u64>);
-
-    impl Stored for Response {
-        fn weight(&self) -> usize {
-            100
-        }
-        fn generation(&self) -> u64 {
-            self.0
-        }
-        fn tags(&self) -> &[u64] {
-            &self.1
-        }
+    fn take(&mut self, at: u32, gone: Gone) {
+        let Some(entry) = self.table.take(at) else {
+            return;
+        };
+        let count = match gone {
+            _ if entry.state == State::Dead => &mut self.stats.purged,
+            Gone::Replaced => &mut self.stats.replaced,
+            Gone::Evicted => &mut self.stats.evictions,
+            Gone::Expired => &mut self.stats.expired,
+            Gone::Removed => &mut self.stats.removed,
+        };
+        *count += 1;
     }
 
-    const KEY: Key<'static> = Key {
-        hash: 1,
-        bytes: b"/",
-    };
-
-    #[test]
-    fn a_purge_covers_what_was_asked_for_before_and_comes_after() {
-        let mut store = Store::new(1 << 20);
-        assert_eq!(store.insert(KEY, Response(3, vec![7]), |_| false), Ok(()));
-        store.purge_tag(7, 4, Purge::Hard);
-        assert_eq!(store.find(KEY, |_| true), None);
-        assert_eq!(
-            store.insert(KEY, Response(3, vec![7]), |_| false),
-            Err(Refused::Purged)
-        );
-        assert_eq!(store.insert(KEY, Response(4, vec![7]), |_| false), Ok(()));
-        store.purge_all(5, Purge::Soft);
-        assert!(
-            store
-                .find(KEY, |_| true)
-                .is_some_and(|found| found.softly_purged)
-        );
+    /// Gives back what the tables do not need, where that is most of it.
+    fn shrink(&mut self) {
+        self.table.shrink();
+        self.misses.shrink(self.table.len());
     }
 }

@@ -1,6 +1,6 @@
 //! What a store and its caller tell each other.
 
-/// A stored response, as the store sees it: never changed once it is handed over, and cheap to clone where its finder has to.
+/// A stored response, as the store sees it. It does not change once it is handed over.
 pub trait Stored {
     /// Bytes of heap that it holds: head, body, tags, and what surrounds them.
     fn weight(&self) -> usize;

@@ -1,0 +1,228 @@
+//! What was purged, so that a purge need not look at what it covers.
+
+use hashbrown::HashTable;
+
+use super::entry::State;
+use super::stored::{Purge, Stored};
+
+/// Tags of which the purge may be remembered, however few entries there are.
+const LEAST_ROOM: usize = 1024;
+
+/// Entries that make room for one more.
+const ENTRIES_EACH: usize = 16;
+
+/// The purges that stored responses have not all been held against yet, and a floor in the place of those before.
+#[derive(Debug)]
+pub(crate) struct Purges {
+    tags: HashTable<Record>,
+    /// Responses with a lower generation are refused.
+    floor: u64,
+    /// Those with a lower generation are dead, and stale.
+    all: Marks,
+    /// Purges so far.
+    count: u64,
+}
+
+/// The last purges of a tag.
+#[derive(Debug)]
+struct Record {
+    tag: u64,
+    marks: Marks,
+    /// Which purge the last of them was.
+    number: u64,
+}
+
+/// The generations below which responses are dead, and stale.
+#[derive(Clone, Copy, Debug, Default)]
+struct Marks {
+    hard: u64,
+    soft: u64,
+}
+
+impl Marks {
+    fn raise(&mut self, generation: u64, kind: Purge) {
+        let mark = match kind {
+            Purge::Hard => &mut self.hard,
+            Purge::Soft => &mut self.soft,
+        };
+        *mark = generation.max(*mark);
+    }
+
+    fn state(self, generation: u64) -> State {
+        if generation < self.hard {
+            State::Dead
+        } else if generation < self.soft {
+            State::Stale
+        } else {
+            State::Sound
+        }
+    }
+}
+
+impl Purges {
+    pub(crate) fn new() -> Self {
+        Self {
+            tags: HashTable::new(),
+            floor: 0,
+            all: Marks::default(),
+            count: 0,
+        }
+    }
+
+    /// Purges so far.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Bytes that it has allocated.
+    pub(crate) fn bytes(&self) -> usize {
+        self.tags.allocation_size()
+    }
+
+    pub(crate) fn purge_tag(&mut self, tag: u64, generation: u64, kind: Purge) {
+        self.count += 1;
+        let found = self
+            .tags
+            .entry(tag, |record| record.tag == tag, |record| record.tag);
+        let mut found = found.or_insert_with(|| Record {
+            tag,
+            marks: Marks::default(),
+            number: 0,
+        });
+        let record = found.get_mut();
+        record.marks.raise(generation, kind);
+        record.number = self.count;
+    }
+
+    pub(crate) fn purge_all(&mut self, generation: u64, kind: Purge) {
+        self.count += 1;
+        self.all.raise(generation, kind);
+        self.raise_floor(generation);
+    }
+
+    /// Counts a purge of which no record is kept: whoever calls looks at all that is stored, and what has yet to come is refused.
+    pub(crate) fn purge_unseen(&mut self, generation: u64) {
+        self.count += 1;
+        self.raise_floor(generation);
+    }
+
+    /// Refuses what was asked for before this generation.
+    pub(crate) fn raise_floor(&mut self, generation: u64) {
+        self.floor = self.floor.max(generation);
+    }
+
+    /// What the purges that are known leave of a stored response.
+    pub(crate) fn state(&self, value: &impl Stored) -> State {
+        let generation = value.generation();
+        let all = self.all.state(generation);
+        if self.tags.is_empty() {
+            return all;
+        }
+        let by_tag = value.tags().iter().filter_map(|tag| {
+            let record = self.tags.find(*tag, |record| record.tag == *tag)?;
+            Some(record.marks.state(generation))
+        });
+        by_tag.fold(all, State::max)
+    }
+
+    /// Whether a response was asked for before a purge that covers it, or that might.
+    pub(crate) fn refuses(&self, value: &impl Stored) -> bool {
+        value.generation() < self.floor || self.state(value) != State::Sound
+    }
+
+    /// Of how many entries a sweep should look for each purge, so that there is room for the next; 0 while there is enough.
+    pub(crate) fn sweep_due(&self, entries: usize) -> usize {
+        let room = room(entries);
+        if self.tags.len() <= room / 2 {
+            return 0;
+        }
+        // A pass that is under way and a whole one are done before the other half is full.
+        1 + entries / (room / 4)
+    }
+
+    /// Once all stored responses have been held against the purges up to this count: forgets those where there are too many,
+    /// and lets the floor cover what has yet to come.
+    pub(crate) fn swept(&mut self, count: u64, entries: usize) {
+        if self.tags.len() > room(entries) / 2 {
+            self.forget(count);
+        }
+    }
+
+    /// Forgets the purges up to this count, which no stored response is waiting for.
+    pub(crate) fn forget(&mut self, count: u64) {
+        let mut floor = self.floor;
+        self.tags.retain(|record| {
+            let keep = record.number > count;
+            if !keep {
+                floor = floor.max(record.marks.hard).max(record.marks.soft);
+            }
+            keep
+        });
+        self.floor = floor;
+        if self.tags.is_empty() || self.tags.len() < self.tags.capacity() / 8 {
+            self.tags.shrink_to_fit(|record| record.tag);
+        }
+    }
+}
+
+/// Tags of which the purge may be remembered.
+fn room(entries: usize) -> usize {
+    LEAST_ROOM.max(entries / ENTRIES_EACH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Response(u64, [u64; 1]);
+
+    impl Stored for Response {
+        fn weight(&self) -> usize {
+            0
+        }
+        fn generation(&self) -> u64 {
+            self.0
+        }
+        fn tags(&self) -> &[u64] {
+            &self.1
+        }
+    }
+
+    #[test]
+    fn hard_outlasts_soft_and_newer_outlasts_older() {
+        let mut purges = Purges::new();
+        purges.purge_tag(1, 5, Purge::Hard);
+        purges.purge_tag(1, 3, Purge::Hard);
+        purges.purge_tag(1, 8, Purge::Soft);
+        let state = |generation| purges.state(&Response(generation, [1]));
+        let states = [4, 5, 7, 8].map(state);
+        assert_eq!(
+            states,
+            [State::Dead, State::Stale, State::Stale, State::Sound]
+        );
+        assert_eq!(purges.state(&Response(4, [2])), State::Sound);
+        purges.purge_all(9, Purge::Soft);
+        assert_eq!(purges.state(&Response(4, [1])), State::Dead);
+        assert_eq!(purges.state(&Response(8, [2])), State::Stale);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_refused_all_the_same() {
+        let mut purges = Purges::new();
+        for tag in 0..2000 {
+            purges.purge_tag(tag, 10 + tag, Purge::Soft);
+        }
+        let late = Response(11, [7]);
+        assert!(purges.refuses(&late));
+        let held = purges.bytes();
+        purges.swept(1990, 0);
+        assert!(purges.bytes() * 8 < held);
+        assert!(purges.refuses(&late) && purges.refuses(&Response(11, [5000])));
+        let after = 10 + 1990;
+        assert!(!purges.refuses(&Response(after, [7])));
+        assert!(
+            purges.refuses(&Response(after, [1995])),
+            "it is known still"
+        );
+    }
+}

@@ -1,0 +1,435 @@
+//! The store beside a slow model that remembers all that it ever took, with the same purges told one by one.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use ringfence_cache::{Found, Key, MOST_VARIANTS, Purge, Refused, Store, Stored};
+
+#[derive(Debug, PartialEq)]
+struct Response {
+    id: usize,
+    variant: u8,
+    weight: usize,
+    generation: u64,
+    tags: Vec<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Shared(Arc<Response>);
+
+impl Stored for Shared {
+    fn weight(&self) -> usize {
+        self.0.weight
+    }
+    fn generation(&self) -> u64 {
+        self.0.generation
+    }
+    fn tags(&self) -> &[u64] {
+        &self.0.tags
+    }
+}
+
+fn response(id: usize, weight: usize, generation: u64, tags: &[u64]) -> Shared {
+    Shared(Arc::new(Response {
+        id,
+        variant: 0,
+        weight,
+        generation,
+        tags: tags.to_vec(),
+    }))
+}
+
+/// The key of a number. Its hash is one of few, so that many collide.
+fn name(number: u8) -> (u64, Vec<u8>) {
+    let hash = u64::from(number % 5).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash, format!("/{number}").into_bytes())
+}
+
+fn key(name: &(u64, Vec<u8>)) -> Key<'_> {
+    Key {
+        hash: name.0,
+        bytes: &name.1,
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Insert {
+        key: u8,
+        variant: u8,
+        weight: usize,
+        tags: Vec<u64>,
+        /// Purges that came after it was asked for.
+        late: u64,
+    },
+    Find(u8, u8),
+    Remove(u8),
+    PurgeTag(u64, bool),
+    PurgeAll(bool),
+    PurgeWhere(u8, bool),
+    /// At most so many; those of one variant have expired.
+    Sweep(usize, u8),
+    SetLimit(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let tags = prop::collection::vec(0u64..6, 0..3);
+    let late = prop_oneof![4 => Just(0), 1 => 1u64..4];
+    let insert = (0u8..12, 0u8..4, 0usize..9000, tags, late).prop_map(
+        |(key, variant, weight, tags, late)| Step::Insert {
+            key,
+            variant,
+            weight,
+            tags,
+            late,
+        },
+    );
+    prop_oneof![
+        10 => insert,
+        10 => (0u8..12, 0u8..4).prop_map(|(key, variant)| Step::Find(key, variant)),
+        1 => (0u8..12).prop_map(Step::Remove),
+        2 => (0u64..6, any::<bool>()).prop_map(|(tag, hard)| Step::PurgeTag(tag, hard)),
+        1 => any::<bool>().prop_map(Step::PurgeAll),
+        1 => (0u8..12, any::<bool>()).prop_map(|(key, hard)| Step::PurgeWhere(key, hard)),
+        2 => (0usize..20, 3u8..6).prop_map(|(most, variant)| Step::Sweep(most, variant)),
+        1 => (0usize..200_000).prop_map(Step::SetLimit),
+    ]
+}
+
+fn kind(hard: bool) -> Purge {
+    if hard { Purge::Hard } else { Purge::Soft }
+}
+
+/// One of all that were ever taken, in their order.
+struct Kept {
+    key: u8,
+    value: Shared,
+    stale: bool,
+    gone: bool,
+    /// A sweep may have dropped it.
+    expired: bool,
+}
+
+/// The store, and beside it what it may hold.
+struct Pair {
+    store: Store<Shared>,
+    all: Vec<Kept>,
+    /// Purges of tags, with their generations.
+    tags: Vec<(u64, u64)>,
+    floor: u64,
+    generation: u64,
+    /// Whether the store holds all that it may.
+    unlimited: bool,
+}
+
+impl Pair {
+    fn new(limit: Option<usize>) -> Self {
+        Self {
+            store: Store::new(limit.unwrap_or(usize::MAX / 2)),
+            all: Vec::new(),
+            tags: Vec::new(),
+            floor: 0,
+            generation: 0,
+            unlimited: limit.is_none(),
+        }
+    }
+
+    fn run(&mut self, step: &Step) {
+        match step {
+            Step::Insert {
+                key,
+                variant,
+                weight,
+                tags,
+                late,
+            } => {
+                let value = Shared(Arc::new(Response {
+                    id: self.all.len(),
+                    variant: *variant,
+                    weight: *weight,
+                    generation: self.generation.saturating_sub(*late),
+                    tags: tags.clone(),
+                }));
+                self.insert(*key, value);
+            }
+            Step::Find(key, variant) => self.find(*key, *variant),
+            Step::Remove(number) => {
+                let live = self.live(*number).count();
+                let removed = self.store.remove(key(&name(*number)));
+                assert!(removed == live || removed < live && !self.is_exact());
+                let of_key = self.all.iter_mut().filter(|kept| kept.key == *number);
+                of_key.for_each(|kept| kept.gone = true);
+            }
+            Step::Sweep(most, variant) => {
+                self.store.sweep(*most, |value| value.0.variant == *variant);
+                let expired = self.all.iter_mut();
+                let expired = expired.filter(|kept| kept.value.0.variant == *variant);
+                expired.for_each(|kept| kept.expired = true);
+            }
+            Step::SetLimit(limit) if !self.unlimited => self.store.set_limit(*limit),
+            Step::SetLimit(_) => (),
+            purge => self.purge(purge),
+        }
+        self.check();
+    }
+
+    fn is_exact(&self) -> bool {
+        self.unlimited && self.all.iter().all(|kept| !kept.expired)
+    }
+
+    fn live(&self, key: u8) -> impl Iterator<Item = &Kept> {
+        let newest_first = self.all.iter().rev();
+        newest_first.filter(move |kept| kept.key == key && !kept.gone)
+    }
+
+    fn insert(&mut self, number: u8, value: Shared) {
+        let generation = value.generation();
+        let tagged = self.tags.iter().filter(|tag| value.tags().contains(&tag.0));
+        let covered = tagged.map(|tag| tag.1).max().unwrap_or(0).max(self.floor);
+        let variant = value.0.variant;
+        let taken = self.store.insert(key(&name(number)), value.clone(), |old| {
+            old.0.variant == variant
+        });
+        match taken {
+            Err(Refused::Purged) => {
+                let forgotten = generation < self.generation && !self.unlimited;
+                assert!(generation < covered || forgotten);
+            }
+            Err(Refused::TooLarge) => assert!(!self.unlimited),
+            Ok(()) => {
+                assert!(generation >= covered, "it was purged before it came");
+                let of_key = self.all.iter_mut().filter(|kept| kept.key == number);
+                let replaced = of_key.filter(|kept| kept.value.0.variant == variant);
+                replaced.for_each(|kept| kept.gone = true);
+                let found = self.store.variants(key(&name(number))).next();
+                assert!(found.is_some_and(|found| *found.value == value));
+                self.all.push(Kept {
+                    key: number,
+                    value,
+                    stale: false,
+                    gone: false,
+                    expired: false,
+                });
+            }
+        }
+    }
+
+    fn find(&mut self, number: u8, variant: u8) {
+        let exact = self.is_exact();
+        let found = self
+            .store
+            .find(key(&name(number)), |value| value.0.variant == variant);
+        let found = found.map(|found| (found.value.clone(), found.softly_purged));
+        let mut live = self.live(number);
+        // No two of a key have the same variant.
+        let want = live.find(|kept| kept.value.0.variant == variant);
+        let want = want.map(|kept| (kept.value.clone(), kept.stale));
+        assert!(found == want || found.is_none() && !exact);
+    }
+
+    fn purge(&mut self, step: &Step) {
+        type Covers = Box<dyn Fn(&Kept) -> bool>;
+        self.generation += 1;
+        let generation = self.generation;
+        let (hard, covers): (bool, Covers) = match *step {
+            Step::PurgeTag(tag, hard) => {
+                if self.store.stats().entries == 0 {
+                    self.floor = generation;
+                }
+                self.store.purge_tag(tag, generation, kind(hard));
+                self.tags.push((tag, generation));
+                (hard, Box::new(move |kept| kept.value.tags().contains(&tag)))
+            }
+            Step::PurgeAll(hard) => {
+                self.store.purge_all(generation, kind(hard));
+                self.floor = generation;
+                (hard, Box::new(|_| true))
+            }
+            Step::PurgeWhere(number, hard) => {
+                let (exact, live) = (self.is_exact(), self.live(number).count());
+                let prefix = name(number).1;
+                let matches = |key: &[u8], _: &Shared| key == prefix;
+                let count = self.store.purge_where(generation, kind(hard), matches);
+                assert!(count == live || count < live && !exact);
+                self.floor = generation;
+                (hard, Box::new(move |kept| kept.key == number))
+            }
+            _ => unreachable!("a purge"),
+        };
+        for kept in self.all.iter_mut().filter(|kept| covers(kept)) {
+            kept.stale = true;
+            kept.gone |= hard;
+        }
+    }
+
+    /// All that is visible is as it should be.
+    fn check(&self) {
+        let stats = self.store.stats();
+        assert!(stats.bytes <= self.store.limit());
+        let gone = stats.replaced + stats.evictions + stats.purged + stats.expired + stats.removed;
+        assert_eq!(stats.inserts, gone + stats.entries as u64);
+        for number in 0..12 {
+            let name = name(number);
+            let found = self.store.variants(key(&name));
+            let found: Vec<_> = found
+                .map(|found| (found.value, found.softly_purged))
+                .collect();
+            let mut want = self.live(number).map(|kept| (&kept.value, kept.stale));
+            if self.is_exact() {
+                assert_eq!(found, want.collect::<Vec<_>>());
+            } else {
+                // Of those in their order, some.
+                assert!(found.iter().all(|found| want.any(|want| want == *found)));
+            }
+        }
+    }
+}
+
+fn play(limit: Option<usize>, steps: &[Step]) -> Pair {
+    let mut pair = Pair::new(limit);
+    steps.iter().for_each(|step| pair.run(step));
+    pair
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn without_a_limit_it_holds_what_the_model_does(steps in prop::collection::vec(step(), 1..300)) {
+        play(None, &steps);
+    }
+
+    #[test]
+    fn with_a_limit_it_holds_some_of_it(
+        limit in 10_000usize..150_000,
+        steps in prop::collection::vec(step(), 1..300),
+    ) {
+        let mut pair = play(Some(limit), &steps);
+        pair.store.set_limit(0);
+        let stats = pair.store.stats();
+        prop_assert_eq!((stats.entries, stats.bytes), (0, 0));
+    }
+}
+
+const KEY: Key<'static> = Key {
+    hash: 7,
+    bytes: b"/",
+};
+
+/// No other response is the same.
+fn keep_all(_: &Shared) -> bool {
+    false
+}
+
+#[test]
+fn the_newest_is_found_and_the_oldest_goes() {
+    let mut store = Store::new(1 << 20);
+    for id in 0..MOST_VARIANTS + 2 {
+        assert_eq!(
+            store.insert(KEY, response(id, 10, 0, &[]), keep_all),
+            Ok(())
+        );
+    }
+    assert_eq!(store.variants(KEY).count(), MOST_VARIANTS);
+    let newest = store.find(KEY, |_| true).map(|found| found.value.0.id);
+    assert_eq!(newest, Some(MOST_VARIANTS + 1));
+    assert_eq!(store.find(KEY, |value| value.0.id == 1), None);
+    assert_eq!(store.stats().replaced, 2);
+    assert_eq!(store.remove(KEY), MOST_VARIANTS);
+}
+
+#[test]
+fn what_came_late_is_refused_and_changes_nothing() {
+    let mut store = Store::new(1 << 20);
+    store
+        .insert(KEY, response(1, 10, 3, &[7]), keep_all)
+        .unwrap();
+    store.purge_tag(7, 4, Purge::Soft);
+    let late = store.insert(KEY, response(2, 10, 3, &[7]), |_| true);
+    assert_eq!(late, Err(Refused::Purged));
+    let found = store.find(KEY, |_| true).expect("it may stand in");
+    assert_eq!((found.value.0.id, found.softly_purged), (1, true));
+    assert_eq!(
+        store.insert(KEY, response(3, 10, 3, &[8]), keep_all),
+        Ok(())
+    );
+    store.purge_where(5, Purge::Hard, |_, value| value.tags() == [8]);
+    let none: [Found<'_, Shared>; 0] = [];
+    assert!(
+        store
+            .variants(KEY)
+            .filter(|found| found.value.0.id == 3)
+            .eq(none)
+    );
+    let unknown = store.insert(KEY, response(4, 10, 4, &[9]), keep_all);
+    assert_eq!(unknown, Err(Refused::Purged), "it might have been meant");
+}
+
+#[test]
+fn what_never_fits_is_refused_and_evicts_nothing() {
+    let mut store = Store::new(100_000);
+    store
+        .insert(KEY, response(1, 50_000, 0, &[]), keep_all)
+        .unwrap();
+    for weight in [100_000, usize::MAX] {
+        let refused = store.insert(KEY, response(2, weight, 0, &[]), |_| true);
+        assert_eq!(refused, Err(Refused::TooLarge));
+    }
+    assert_eq!(store.stats().entries, 1);
+    let mut none = Store::new(0);
+    assert_eq!(
+        none.insert(KEY, response(1, 0, 0, &[]), keep_all),
+        Err(Refused::TooLarge)
+    );
+    none.purge_tag(1, 1, Purge::Hard);
+    assert_eq!(none.find(KEY, |_| true), None);
+    assert_eq!(none.bytes(), 0);
+}
+
+#[test]
+fn misses_are_counted_by_key() {
+    let mut store = Store::new(1 << 20);
+    store
+        .insert(KEY, response(1, 10, 0, &[]), keep_all)
+        .unwrap();
+    let other = Key {
+        hash: 1 << 40 | 0x1234,
+        bytes: b"/other",
+    };
+    assert_eq!(store.uses(other), 0);
+    assert_eq!(store.find(other, |_| true), None);
+    assert_eq!(store.uses(other), 1);
+    store.find(KEY, |_| true);
+    assert_eq!(store.uses(KEY), 0);
+}
+
+/// Many more tags are purged than there is room for, and none is forgotten while it covers what is stored.
+#[test]
+fn tags_are_purged_without_end() {
+    let mut store = Store::new(1 << 30);
+    let names: Vec<_> = (0..50_000u64)
+        .map(|n| format!("/{n}").into_bytes())
+        .collect();
+    let key = |n: usize| Key {
+        hash: (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        bytes: &names[n],
+    };
+    for n in 0..names.len() {
+        let value = response(n, 100, 0, &[n as u64]);
+        store.insert(key(n), value, keep_all).unwrap();
+    }
+    let before = store.bytes();
+    for n in 0..40_000 {
+        store.purge_tag(n as u64, 1 + n as u64, Purge::Hard);
+        assert!(store.bytes() < before + (1 << 19), "{n}");
+    }
+    for n in 0..40_000 {
+        assert_eq!(store.find(key(n), |_| true), None, "{n}");
+    }
+    assert!(store.variants(key(45_000)).next().is_some());
+    let late = store.insert(key(3), response(3, 100, 3, &[3]), keep_all);
+    assert_eq!(late, Err(Refused::Purged));
+    while !store.sweep(1000, |_| false) {}
+    assert_eq!(store.stats().entries, 10_000);
+    assert_eq!(store.stats().purged, 40_000);
+}
