@@ -41,7 +41,11 @@ fn control(dictionary: &Dictionary) -> ResponseControl {
             ListEntry::Item(item) => match &item.bare_item {
                 BareItem::Boolean(true) => (None, true),
                 BareItem::Integer(number) => (Some(number.to_string()), true),
-                BareItem::String(text) => (Some(text.as_str().to_owned()), true),
+                // A number has a type of its own: in quotes it is none.
+                BareItem::String(text) => {
+                    let number = text.as_str().bytes().all(|byte| byte.is_ascii_digit());
+                    (Some(text.as_str().to_owned()), !number)
+                }
                 _ => (None, false),
             },
             ListEntry::InnerList(_) => (None, false),

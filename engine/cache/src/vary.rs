@@ -51,21 +51,44 @@ impl Vary {
             let mut lines = request.fields.find_all(request.bytes, name).peekable();
             // No value has bytes of these kinds: nothing in one can be taken for another field, or for none.
             out.push(u8::from(lines.peek().is_some()));
-            match is_plain_list(name) {
-                true => join(
-                    lines.flat_map(list_members).map(<[u8]>::to_ascii_lowercase),
-                    out,
-                ),
-                false => join(lines.map(trim_ows), out),
+            match Kind::of(name) {
+                Kind::Preferences => join_sorted(lines, out),
+                Kind::Agent => join(lines.map(trim_ows), out),
+                Kind::Other => join(lines.flat_map(list_members), out),
             }
             out.push(b'\n');
         }
     }
 }
 
-/// Whether a field is a list of tokens whose case and white space mean nothing (RFC 9110 sections 12.5.3 and 12.5.4).
-fn is_plain_list(name: &[u8]) -> bool {
-    matches!(name, b"accept-encoding" | b"accept-language")
+/// How a field is read.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// A list of preferences, whose case, white space and order mean nothing (RFC 9110 sections 12.4.2, 12.5.3 and 12.5.4).
+    Preferences,
+    /// One text, in which commas mean nothing.
+    Agent,
+    /// Taken to be a list, round whose commas white space means nothing (RFC 9110 section 5.6.1).
+    Other,
+}
+
+impl Kind {
+    fn of(name: &[u8]) -> Self {
+        match name {
+            b"accept-encoding" | b"accept-language" => Self::Preferences,
+            b"user-agent" | b"cookie" => Self::Agent,
+            _ => Self::Other,
+        }
+    }
+}
+
+fn join_sorted<'a>(lines: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
+    let mut members: Vec<_> = lines
+        .flat_map(list_members)
+        .map(<[u8]>::to_ascii_lowercase)
+        .collect();
+    members.sort_unstable();
+    join(members.into_iter(), out);
 }
 
 fn join<T: AsRef<[u8]>>(parts: impl Iterator<Item = T>, out: &mut Vec<u8>) {

@@ -15,11 +15,30 @@ pub fn write_http_date(unix_seconds: u64, out: &mut Vec<u8>) {
     write!(Text(out), "{date}").expect("a Vec takes every write");
 }
 
+/// Length of the longest date that is read, which is one with a whole day's name.
+const LONGEST: usize = "Wednesday, 06-Nov-94 08:49:37 GMT".len();
+
 /// Seconds since 1970 of an HTTP date in any of the three forms that RFC 9110 asks recipients to
-/// read; `None` if it is malformed or before 1970.
+/// read, in whatever case its words are; `None` if it is malformed or before 1970.
 pub fn parse_http_date(text: &[u8]) -> Option<u64> {
-    let time = httpdate::parse_http_date(std::str::from_utf8(text).ok()?).ok()?;
+    let mut usual = [0; LONGEST];
+    let usual = usual.get_mut(..text.len())?;
+    usual.copy_from_slice(text);
+    spell(usual);
+    let time = httpdate::parse_http_date(std::str::from_utf8(usual).ok()?).ok()?;
     Some(time.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
+/// Spells the words of a date as usual: `Sun`, `Nov`, `GMT`.
+fn spell(date: &mut [u8]) {
+    for word in date.split_mut(|byte| !byte.is_ascii_alphabetic()) {
+        if word.eq_ignore_ascii_case(b"GMT") {
+            word.make_ascii_uppercase();
+        } else if let [first, rest @ ..] = word {
+            first.make_ascii_uppercase();
+            rest.make_ascii_lowercase();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -46,8 +65,25 @@ mod tests {
         for text in ["Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
             assert_eq!(parse_http_date(text.as_bytes()), Some(784_111_777));
         }
+        // It was a Monday.
+        assert_eq!(parse_http_date(b"Thu Aug  8 02:01:18 2050"), None);
         assert_eq!(parse_http_date(b"120"), None);
         assert_eq!(parse_http_date(b"\xff"), None);
+    }
+
+    #[test]
+    fn case_means_nothing() {
+        for text in [
+            "SUN, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 nov 1994 08:49:37 gMT",
+            "sunday, 06-NOV-94 08:49:37 GMT",
+        ] {
+            assert_eq!(
+                parse_http_date(text.as_bytes()),
+                Some(784_111_777),
+                "{text}"
+            );
+        }
     }
 
     #[test]
