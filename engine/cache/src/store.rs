@@ -23,8 +23,7 @@ use std::iter::successors;
 
 use entry::{Entry, NONE, Stage, State};
 use misses::Misses;
-use purges::Purges;
-use sweep::Pass;
+use purges::{Pass, Purges};
 use table::Table;
 
 pub use stored::{Found, Key, Purge, Refused, Stats, Stored};
