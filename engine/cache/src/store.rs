@@ -23,14 +23,16 @@ use std::iter::successors;
 
 use entry::{Entry, NONE, Stage, State};
 use misses::Misses;
-use purges::Purges;
-use sweep::Pass;
+use purges::{Pass, Purges};
 use table::Table;
 
 pub use stored::{Found, Key, Purge, Refused, Stats, Stored};
 
 /// Stored responses that one key may have, for requests that differ in the fields that Vary names. The oldest goes.
 pub const MOST_VARIANTS: usize = 64;
+
+/// Bytes that a store may be allowed at most: more than there are, and few enough that sums of them do not overflow.
+const MOST_BYTES: usize = usize::MAX / 8;
 
 /// The stored responses of one core, bounded in bytes.
 ///
@@ -69,7 +71,7 @@ impl<V: Stored> Store<V> {
             misses: Misses::new(),
             purges: Purges::new(),
             pass: None,
-            limit,
+            limit: limit.min(MOST_BYTES),
             stats: Stats::default(),
         }
     }
@@ -82,7 +84,7 @@ impl<V: Stored> Store<V> {
 
     /// Changes how many bytes it may hold, and evicts what is more.
     pub fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+        self.limit = limit.min(MOST_BYTES);
         self.make_room(0);
         self.shrink();
     }

@@ -387,6 +387,19 @@ fn what_never_fits_is_refused_and_evicts_nothing() {
 }
 
 #[test]
+fn weights_beyond_all_memory_do_no_harm() {
+    let mut store = Store::new(usize::MAX);
+    for shift in 0..8 {
+        for id in 0..20 {
+            let value = response(id, usize::MAX >> shift, 0, &[]);
+            let taken = store.insert(KEY, value, keep_all);
+            assert_eq!(taken.is_ok(), shift > 3);
+            assert!(store.bytes() <= store.limit());
+        }
+    }
+}
+
+#[test]
 fn misses_are_counted_by_key() {
     let mut store = Store::new(1 << 20);
     store

@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "http",
             "config",
             "balance",
+            "cache",
             "telemetry",
             "io",
             "proxy",

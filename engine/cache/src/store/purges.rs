@@ -23,6 +23,16 @@ pub(crate) struct Purges {
     count: u64,
 }
 
+/// A walk on which every entry is held against the purges, from the last entry to the first: what takes the place of one that
+/// goes has been looked at already.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pass {
+    /// Entries that are left to be looked at.
+    pub(crate) left: usize,
+    /// The count of purges when it began.
+    pub(crate) purges: u64,
+}
+
 /// The last purges of a tag.
 #[derive(Debug)]
 struct Record {

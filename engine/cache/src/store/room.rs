@@ -14,7 +14,7 @@ use super::{Gone, Store};
 const PROBATION: usize = 10;
 
 /// Entries that are spared before one goes all the same, so that no insert waits for long.
-const MOST_SPARED: usize = 64;
+const MOST_SPARED: usize = 256;
 
 /// Bytes that an empty store's tables may come to take with the first entry, but for the entries themselves.
 const LEAST_TABLES: usize = 1024 + LEAST_WORDS * size_of::<u64>();
@@ -46,8 +46,9 @@ impl<V: Stored> Store<V> {
             let Some(at) = self.table.first(stage) else {
                 return false;
             };
+            let dead = self.state(at) == State::Dead;
             let entry = self.table.entry_mut(at);
-            if entry.state == State::Dead || entry.hits == 0 || spared == MOST_SPARED {
+            if dead || entry.hits == 0 || spared == MOST_SPARED {
                 self.take(at, Gone::Evicted);
                 return true;
             }
@@ -73,5 +74,75 @@ impl<V: Stored> Store<V> {
     pub(super) fn least_overhead(&self) -> usize {
         let tables = self.table.overhead() + self.misses.bytes() + self.purges.bytes();
         2 * tables + Table::<V>::least_bytes() + LEAST_TABLES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Purge, Refused};
+    use super::*;
+
+    struct Sized(usize);
+
+    impl Stored for Sized {
+        fn weight(&self) -> usize {
+            self.0
+        }
+        fn generation(&self) -> u64 {
+            0
+        }
+        fn tags(&self) -> &[u64] {
+            &[]
+        }
+    }
+
+    fn run<T>(number: u64, run: impl FnOnce(Key<'_>) -> T) -> T {
+        run(Key {
+            hash: (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            bytes: &number.to_le_bytes(),
+        })
+    }
+
+    fn insert(store: &mut Store<Sized>, number: u64, weight: usize) -> Result<(), Refused> {
+        run(number, |key| store.insert(key, Sized(weight), |_| true))
+    }
+
+    fn finds(store: &mut Store<Sized>, number: u64) -> bool {
+        run(number, |key| store.find(key, |_| true).is_some())
+    }
+
+    #[test]
+    fn what_is_asked_for_once_passes_by() {
+        let mut store = Store::new(1 << 20);
+        for number in 0..200 {
+            assert_eq!(insert(&mut store, number, 1000), Ok(()));
+            assert!(finds(&mut store, number));
+        }
+        for number in 1000..50_000 {
+            assert_eq!(insert(&mut store, number, 1000), Ok(()));
+        }
+        assert!((0..200).all(|number| finds(&mut store, number)));
+        assert!(store.stats().evictions > 40_000);
+    }
+
+    #[test]
+    fn one_that_takes_most_of_it_stays_until_another_comes() {
+        let mut store = Store::new(100_000);
+        assert_eq!(insert(&mut store, 1, 80_000), Ok(()));
+        assert!(finds(&mut store, 1));
+        assert_eq!(insert(&mut store, 2, 80_000), Ok(()));
+        assert!(!finds(&mut store, 1) && finds(&mut store, 2));
+        assert_eq!(store.stats().evictions, 1);
+    }
+
+    #[test]
+    fn what_is_purged_is_not_spared() {
+        let mut store = Store::new(50_000);
+        (0..4).for_each(|number| assert_eq!(insert(&mut store, number, 8000), Ok(())));
+        assert!((0..4).all(|number| (0..3).all(|_| finds(&mut store, number))));
+        store.purge_all(1, Purge::Hard);
+        store.set_limit(20_000);
+        let stats = store.stats();
+        assert_eq!((stats.entries, stats.purged, stats.evictions), (1, 3, 0));
     }
 }

@@ -1,17 +1,9 @@
 //! How the memory of what was purged or is good for nothing comes back: bit by bit, away from requests.
 
 use super::entry::State;
+use super::purges::Pass;
 use super::stored::Stored;
 use super::{Gone, Store};
-
-/// A walk over all entries, from the last to the first: what takes the place of one that goes has been looked at already.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Pass {
-    /// Entries that are left to be looked at.
-    left: usize,
-    /// The count of purges when it began.
-    purges: u64,
-}
 
 impl<V: Stored> Store<V> {
     /// Goes on over at most so many entries and drops those that are purged or for which `expired` is true, and gives memory
