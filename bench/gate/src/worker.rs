@@ -36,12 +36,12 @@ pub fn seed(plan: Plan, address: SocketAddr) -> io::Result<(WorkerSeed, SocketAd
         registry,
         posts: vec![post],
         logs: vec![log],
-        most_secret: RandomState::new(),
-        purges: AtomicU64::new(0),
-        clients: u32::MAX,
+        most_clients: u32::MAX,
         most_idle: MOST_IDLE,
         most_spilled: MOST_IDLE,
         clients: Limit::new(),
+        secret: RandomState::new(),
+        purges: AtomicU64::new(0),
     });
     let secret = StickySecret([7; 16]);
     let roster = Roster::build(&plan.upstreams, &Resolved::default(), secret, None);

@@ -164,7 +164,7 @@ fn digit(value: u8) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use ringfence_config::load;
+    use ringfence_config::{Overrides, Plan};
     use ringfence_http::{HeadLimits, RequestHead};
 
     use super::*;
@@ -172,10 +172,11 @@ mod tests {
     /// The rules that a route has with these lines in its table.
     fn rules(lines: &str) -> std::sync::Arc<CacheRules> {
         let file = format!(
-            "[[listen]]\naddress = \"127.0.0.1:1\"\n[[upstream]]\nname = \"a\"\nservers = [\"127.0.0.1:2\"]\n\
+            "[[listener]]\naddress = \"127.0.0.1:1\"\n[upstream.a]\nservers = [\"127.0.0.1:2\"]\n\
              [[route]]\nupstream = \"a\"\n[route.cache]\n{lines}"
         );
-        let plan = load(&file, &|_| None).expect("a test's own rules");
+        let plan = Plan::load(&file, "test", &|_| None, &Overrides::default());
+        let plan = plan.expect("a test's own rules");
         plan.routes[0].cache.clone().expect("a route with a cache")
     }
 

@@ -11,8 +11,18 @@ const NOW: u64 = 784_111_777;
 /// A response that is fresh for a minute.
 const FRESH: &str = "Cache-Control: max-age=60";
 
-const VALIDATE: Verdict = Verdict::Validate { if_error: false };
-const ON_ERROR: Verdict = Verdict::Validate { if_error: true };
+const VALIDATE: Verdict = Verdict::Validate {
+    if_error: false,
+    if_gone: true,
+};
+const INSISTED: Verdict = Verdict::Validate {
+    if_error: false,
+    if_gone: false,
+};
+const ON_ERROR: Verdict = Verdict::Validate {
+    if_error: true,
+    if_gone: true,
+};
 
 /// A parsed message: its fields, their bytes, and the status of a response.
 struct Message {
@@ -335,6 +345,9 @@ const VERDICTS: &[(u64, &str, &str, Verdict)] = &[
     // Section 4.2.
     (59, "", FRESH, Verdict::Fresh),
     (60, "", FRESH, VALIDATE),
+    // Section 4.2.4: an origin that gives no answer.
+    (659, "", FRESH, VALIDATE),
+    (660, "", FRESH, INSISTED),
     // Section 5.2.1.
     (0, "Cache-Control: no-cache", FRESH, VALIDATE),
     (0, "Pragma: no-cache", FRESH, VALIDATE),
@@ -348,7 +361,7 @@ const VERDICTS: &[(u64, &str, &str, Verdict)] = &[
     (9_999, "Cache-Control: max-stale", FRESH, Verdict::Stale),
     (70, "Cache-Control: max-stale=x", FRESH, VALIDATE),
     // Sections 5.2.2.2, 5.2.2.4, 5.2.2.8 and 5.2.2.10.
-    (1, "", "Cache-Control: max-age=60, no-cache", VALIDATE),
+    (1, "", "Cache-Control: max-age=60, no-cache", INSISTED),
     (
         1,
         "",
@@ -359,19 +372,19 @@ const VERDICTS: &[(u64, &str, &str, Verdict)] = &[
         70,
         "Cache-Control: max-stale",
         "Cache-Control: max-age=60, must-revalidate",
-        VALIDATE,
+        INSISTED,
     ),
     (
         70,
         "Cache-Control: max-stale",
         "Cache-Control: max-age=60, proxy-revalidate",
-        VALIDATE,
+        INSISTED,
     ),
     (
         70,
         "Cache-Control: max-stale",
         "Cache-Control: s-maxage=60",
-        VALIDATE,
+        INSISTED,
     ),
     // RFC 5861.
     (
@@ -384,7 +397,7 @@ const VERDICTS: &[(u64, &str, &str, Verdict)] = &[
         69,
         "",
         "Cache-Control: s-maxage=60, stale-while-revalidate=10",
-        VALIDATE,
+        INSISTED,
     ),
     (
         70,
@@ -408,7 +421,7 @@ const VERDICTS: &[(u64, &str, &str, Verdict)] = &[
         69,
         "",
         "Cache-Control: max-age=60, must-revalidate, stale-if-error=10, stale-while-revalidate=10",
-        VALIDATE,
+        INSISTED,
     ),
     // RFC 9213.
     (
@@ -472,12 +485,13 @@ fn which_requests_select_a_response() {
     let same = selection("Accept-Encoding: gzip, br\nX: 1");
     for fields in [
         "X: 1\nAccept-Encoding:  gzip ,br",
+        "X: 1\nAccept-Encoding: br, gzip",
         "accept-encoding: GZIP\naccept-encoding: br\nx: 1\nother: 2",
     ] {
         assert_eq!(selection(fields), same, "{fields}");
     }
     for fields in [
-        "Accept-Encoding: br, gzip\nX: 1",
+        "Accept-Encoding: gzip, br;q=0\nX: 1",
         "Accept-Encoding: gzip, br\nX: 2",
         "Accept-Encoding: gzip, br",
         "Accept-Encoding: gzip, br\nX:",
@@ -606,6 +620,7 @@ fn slow_judge(case: &Case) -> Verdict {
         .is_some_and(|least| left.max(0) < i64::from(least));
     let validate = |late: Option<i64>| Verdict::Validate {
         if_error: !case.must_revalidate && late.unwrap_or(0) < i64::from(case.if_error),
+        if_gone: !case.must_revalidate,
     };
     match late {
         _ if refuses_age || refuses_left => validate(late),

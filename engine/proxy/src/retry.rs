@@ -102,6 +102,9 @@ pub(crate) async fn after(ex: &mut Exchange<'_>, call: Call, failure: Failure) -
         Failure::Cut(reason) => {
             take_back(ex, &call);
             call.ticket.failed();
+            if ex.tally.answered {
+                keep::give_up(ex);
+            }
             broken_off(ex, reason)
         }
         Failure::Client(reason) => {

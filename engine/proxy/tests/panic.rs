@@ -44,12 +44,12 @@ fn start(plan: Arc<Plan>) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
         registry,
         posts: vec![post],
         logs: vec![log],
-        most_secret: RandomState::new(),
-        purges: AtomicU64::new(0),
-        clients: u32::MAX,
+        most_clients: u32::MAX,
         most_idle: 16,
         most_spilled: 16,
         clients: Limit::new(),
+        secret: RandomState::new(),
+        purges: AtomicU64::new(0),
     });
     let secret = StickySecret::of_text("test");
     let roster = Roster::build(&plan.upstreams, &Resolved::default(), secret, None);

@@ -7,7 +7,7 @@ use ringfence_cache::{Object, RequestControl};
 use ringfence_http::{Name, write_decimal};
 use ringfence_io::Lease;
 
-use crate::cache::{Claim, SharedKey};
+use crate::cache::{Aside, Claim, SharedKey};
 
 /// How a request on a route with a cache was served, as `X-Cache` has it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,13 +129,43 @@ pub(crate) struct Recording {
     /// The bytes of its head.
     pub(crate) head: Lease,
     pub(crate) body: Vec<u8>,
+    /// Bytes that it may have.
     pub(crate) most: usize,
+    pub(crate) aside: Aside,
+}
+
+impl Recording {
+    /// Whether so many bytes more can be recorded; makes room for them.
+    pub(crate) fn has_room(&mut self, more: usize) -> bool {
+        let needed = self.body.len() + more;
+        if needed > self.most {
+            return false;
+        }
+        let grown = needed.saturating_sub(self.body.capacity());
+        if grown == 0 {
+            return true;
+        }
+        // It is doubled as it grows, as far as it may.
+        let grown = grown
+            .max(self.body.capacity())
+            .min(self.most - self.body.capacity());
+        let widened = self.aside.widen(grown);
+        if widened {
+            self.body
+                .reserve_exact(grown + self.body.capacity() - self.body.len());
+        }
+        widened
+    }
 }
 
 impl Asked {
-    /// Whether the request's field is not for the origin, since we ask for what can be stored: its conditions are answered by
-    /// us, from what comes.
+    /// Whether the request's field is not for the origin, since we ask for what can be stored: its conditions and ranges
+    /// are for us to answer, from what comes.
     pub(crate) fn withholds(&self, id: Name) -> bool {
-        self.fill.is_some() && matches!(id, Name::IfNoneMatch | Name::IfModifiedSince)
+        self.fill.is_some()
+            && matches!(
+                id,
+                Name::IfNoneMatch | Name::IfModifiedSince | Name::Range | Name::IfRange
+            )
     }
 }

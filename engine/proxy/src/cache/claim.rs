@@ -36,9 +36,14 @@ impl Claim {
         kept
     }
 
-    /// Tells those who wait that each has to go for itself.
+    /// Tells those who wait, and those who will ask for a while, that each has to go for itself: what came is for one.
     pub(crate) fn release(mut self) {
         self.end(Outcome::Alone(ALONE));
+    }
+
+    /// Tells those who wait that each has to go for itself: one after another they would wait for the same failure.
+    pub(crate) fn give_up(mut self) {
+        self.end(Outcome::Alone(0));
     }
 
     fn end(&mut self, outcome: Outcome) {

@@ -14,8 +14,9 @@ const MOST_ALONE: usize = 16 << 10;
 pub(crate) struct Desk {
     /// Those that wait for the one that fetches.
     flights: HashMap<Arc<[u8]>, VecDeque<Asker>>,
-    /// Until when, in seconds since the start of the process, whoever asks goes alone.
-    alone: HashMap<Arc<[u8]>, u64>,
+    /// Until when, in seconds since the start of the process, whoever asks goes alone, by the hash of what it asks for: that
+    /// two have the same does no harm.
+    alone: HashMap<u64, u64>,
 }
 
 /// What a request may do.
@@ -31,7 +32,7 @@ impl Desk {
     pub(crate) fn ask(&mut self, flight: &FlightKey, asker: Asker, now: u64) -> Turn {
         if self
             .alone
-            .get(&flight.bytes)
+            .get(&flight.hash)
             .is_some_and(|until| now < *until)
         {
             return Turn::Alone;
@@ -64,18 +65,21 @@ impl Desk {
 
     /// Has whoever asks go alone until then.
     pub(crate) fn remember_alone(&mut self, flight: &FlightKey, until: u64, now: u64) {
+        if until <= now {
+            return;
+        }
         if self.alone.len() >= MOST_ALONE {
             self.alone.retain(|_, until| now < *until);
         }
         if self.alone.len() >= MOST_ALONE {
             self.alone.clear();
         }
-        self.alone.insert(flight.bytes.clone(), until);
+        self.alone.insert(flight.hash, until);
     }
 
     /// Forgets that responses were for one client each: one was not.
     pub(crate) fn forget_alone(&mut self, flight: &FlightKey) {
-        self.alone.remove(&flight.bytes);
+        self.alone.remove(&flight.hash);
     }
 }
 
@@ -85,7 +89,10 @@ mod tests {
 
     fn flight(name: &str) -> FlightKey {
         FlightKey {
-            hash: 1,
+            home: 1,
+            hash: name
+                .bytes()
+                .fold(0, |sum, byte| sum * 256 + u64::from(byte)),
             bytes: name.as_bytes().into(),
         }
     }

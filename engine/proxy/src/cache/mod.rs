@@ -32,7 +32,7 @@ pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Rep
 pub(crate) use self::claim::Claim;
 use self::desk::{Desk, Turn};
 use self::note::Asker;
-pub(crate) use self::note::{Answer, FlightKey, Note, Outcome, Purged, SharedKey};
+pub(crate) use self::note::{Answer, FlightKey, Note, Outcome, Purged, SharedKey, Wish};
 use crate::house::{House, Order};
 
 /// Entries that one look over the store goes on by.
@@ -40,6 +40,9 @@ const SWEPT: usize = 4 << 10;
 
 /// Seconds after which a stale response is not kept for an origin that may fail or may say that it still holds.
 const SPENT: u64 = 30 * 86_400;
+
+/// Of what the store may hold, one part in so many is what may be under way to it beside that.
+const RECORDED: usize = 4;
 
 /// A message from one core's cache to another's.
 pub struct CacheNote(pub(crate) Note);
@@ -59,6 +62,8 @@ pub(crate) struct Cache {
     purged: Cell<u64>,
     /// Those that wait until it has carried out all.
     behind: RefCell<Vec<Waker>>,
+    /// Bytes of responses that are being recorded.
+    aside: Cell<usize>,
 }
 
 #[derive(Default)]
@@ -79,6 +84,7 @@ impl Cache {
             next_ticket: Cell::new(0),
             purged: Cell::new(0),
             behind: RefCell::default(),
+            aside: Cell::new(0),
         })
     }
 
@@ -118,8 +124,8 @@ impl Cache {
         }
     }
 
-    /// Asks the key's home; `known` where what it has stored was of no use before.
-    pub(crate) async fn ask(&self, key: &SharedKey, flight: &FlightKey, known: bool) -> Answer {
+    /// Asks the key's home.
+    pub(crate) async fn ask(&self, key: &SharedKey, flight: &FlightKey, wish: Wish) -> Answer {
         let ticket = self.next_ticket.get();
         self.next_ticket.set(ticket + 1);
         self.waiting.borrow_mut().insert(ticket, Waiting::default());
@@ -135,7 +141,7 @@ impl Cache {
         let note = Note::Ask {
             key: key.clone(),
             flight: flight.clone(),
-            known,
+            wish,
             asker,
         };
         self.tell(self.home(key.hash), note);
@@ -162,7 +168,12 @@ impl Cache {
 
     /// How often a key was asked for of late, this time included.
     pub(crate) fn uses(&self, key: &SharedKey) -> u8 {
-        self.store.borrow().uses(key.key())
+        let store = self.store.borrow();
+        // An empty one counts nothing, and has room for everything.
+        match store.stats().entries {
+            0 => u8::MAX,
+            _ => store.uses(key.key()),
+        }
     }
 
     /// Changes how many bytes it may hold.
@@ -180,13 +191,31 @@ impl Cache {
         self.store.borrow_mut().sweep(SWEPT, spent);
     }
 
+    /// Sets so many bytes aside for a response that is being recorded; nothing where too much is under way already.
+    pub(crate) fn set_aside(self: &Rc<Self>, bytes: usize) -> Option<Aside> {
+        let sum = self.aside.get().checked_add(bytes)?;
+        let most = self.store.borrow().limit() / RECORDED;
+        (sum <= most).then(|| {
+            self.aside.set(sum);
+            Aside {
+                cache: self.clone(),
+                bytes,
+            }
+        })
+    }
+
     /// Has the home know what became of a fetch.
     fn end(&self, flight: &FlightKey, outcome: Outcome) {
         let note = Note::Ended {
             flight: flight.clone(),
             outcome,
         };
-        self.tell(self.home(flight.hash), note);
+        self.tell(self.home(flight.home), note);
+    }
+
+    /// Whether this core is the key's home.
+    pub(crate) fn is_home(&self, key: &SharedKey) -> bool {
+        self.home(key.hash) == self.index
     }
 
     fn home(&self, hash: u64) -> usize {
@@ -207,9 +236,9 @@ impl Cache {
             Note::Ask {
                 key,
                 flight,
-                known,
+                wish,
                 asker,
-            } => self.advise(&key, &flight, known, asker),
+            } => self.advise(&key, &flight, wish, asker),
             Note::Answer {
                 ticket,
                 flight,
@@ -231,8 +260,8 @@ impl Cache {
     }
 
     /// Tells a request whether it may go to the origin.
-    fn advise(&self, key: &SharedKey, flight: &FlightKey, known: bool, asker: Asker) {
-        if !known && asker.worker != self.index {
+    fn advise(&self, key: &SharedKey, flight: &FlightKey, wish: Wish, asker: Asker) {
+        if wish != Wish::Fetched && asker.worker != self.index {
             let mut have = self.stored(key.key());
             if !have.is_empty() {
                 have.reverse();
@@ -347,5 +376,29 @@ impl Drop for Seat<'_> {
         if let Some(Answer::Lead) = left.and_then(|waiting| waiting.answer) {
             self.cache.end(self.flight, Outcome::Failed);
         }
+    }
+}
+
+/// Bytes that are set aside for as long as this lives.
+pub(crate) struct Aside {
+    cache: Rc<Cache>,
+    bytes: usize,
+}
+
+impl Aside {
+    /// Sets some more aside; false where too much is under way.
+    pub(crate) fn widen(&mut self, bytes: usize) -> bool {
+        let Some(mut more) = self.cache.set_aside(bytes) else {
+            return false;
+        };
+        self.bytes += std::mem::take(&mut more.bytes);
+        true
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        let aside = &self.cache.aside;
+        aside.set(aside.get() - self.bytes);
     }
 }

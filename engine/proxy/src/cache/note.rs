@@ -23,7 +23,9 @@ impl SharedKey {
 /// One origin fetch that all who want the same share: the key, and what Vary is known to select by.
 #[derive(Clone)]
 pub(crate) struct FlightKey {
-    /// That of the key, by which its home is found.
+    /// The hash of the key, by which its home is found.
+    pub(crate) home: u64,
+    /// That of all of it.
     pub(crate) hash: u64,
     pub(crate) bytes: Arc<[u8]>,
 }
@@ -35,14 +37,24 @@ pub(crate) struct Asker {
     pub(crate) ticket: u64,
 }
 
+/// What a request wants of a key's home.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// What is stored, or nothing.
+    Stored,
+    /// What is stored, or the leave to fetch it.
+    Any,
+    /// The leave to fetch it: what is stored was of no use.
+    Fetched,
+}
+
 /// A message to a core's cache.
 pub(crate) enum Note {
     /// To a key's home: may this request go to the origin?
     Ask {
         key: SharedKey,
         flight: FlightKey,
-        /// What the home has stored was of no use to it.
-        known: bool,
+        wish: Wish,
         asker: Asker,
     },
     /// The home's answer.
@@ -76,9 +88,9 @@ pub(crate) enum Answer {
 /// What became of an origin fetch.
 pub(crate) enum Outcome {
     Stored(SharedKey, Arc<Object>),
-    /// What came is for one client only: whoever asks goes alone for so many seconds.
+    /// Each has to go for itself, and whoever asks within so many seconds.
     Alone(u64),
-    /// Nothing came of it: another one may try.
+    /// The one that fetched has gone: another one may try.
     Failed,
 }
 

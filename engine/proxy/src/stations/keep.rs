@@ -63,7 +63,7 @@ pub(crate) fn record(ex: &mut Exchange<'_>, piece: &Piece) {
     let Some(recording) = &mut fill.recording else {
         return;
     };
-    let fits = recording.body.len() + piece.data.len() <= recording.most;
+    let fits = recording.has_room(piece.data.len());
     if fits {
         recording.body.extend_from_slice(&piece.data);
     }
@@ -78,10 +78,13 @@ pub(crate) fn record(ex: &mut Exchange<'_>, piece: &Piece) {
     }
 }
 
-/// What is stored stands in for what came, or for what did not come. Then it is not fetched for others: each finds that out.
+/// What is stored stands in for what came, or for what did not come. Those who wait for it go for themselves.
 pub(crate) fn stand_in(ex: &mut Exchange<'_>, answered: bool) -> Option<Hit> {
-    let asked = ex.asked.take()?;
-    let old = asked.fill?.old?;
+    let fill = ex.asked.take()?.fill?;
+    if let Some(claim) = fill.claim {
+        claim.give_up();
+    }
+    let old = fill.old?;
     let allowed = if answered { old.if_error } else { old.if_gone };
     if !allowed || ex.tally.answered {
         return None;
@@ -93,6 +96,14 @@ pub(crate) fn stand_in(ex: &mut Exchange<'_>, answered: bool) -> Option<Hit> {
         object: old.object,
         report,
     })
+}
+
+/// The server broke off: those who wait for its response go for themselves.
+pub(crate) fn give_up(ex: &mut Exchange<'_>) {
+    let fill = ex.asked.take().and_then(|asked| asked.fill);
+    if let Some(claim) = fill.and_then(|fill| fill.claim) {
+        claim.give_up();
+    }
 }
 
 /// Whether what is stored is to be used rather than this response (RFC 5861 section 4).
@@ -147,21 +158,25 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, &'sta
     if !tags::fit(ex, response) {
         return Err("too-many-tags");
     }
-    let uses = ex.conn.worker.cache.uses(&fill.key);
-    if uses < rules.min_uses {
+    // Counts grow old meanwhile: that of this very request may be gone.
+    if rules.min_uses > 1 && ex.conn.worker.cache.uses(&fill.key) < rules.min_uses {
         return Err("min-uses");
     }
+    let cache = &ex.conn.worker.cache;
+    let aside = cache.set_aside(expected).ok_or("too-much-under-way")?;
     Ok(Recording {
         head: call.head.clone(),
         body: Vec::with_capacity(expected),
         most,
+        aside,
     })
 }
 
 fn finish(ex: &Exchange<'_>, mut fill: Fill) {
-    let Some(Recording { head, body, .. }) = fill.recording.take() else {
+    let Some(Recording { head, mut body, .. }) = fill.recording.take() else {
         return;
     };
+    body.shrink_to_fit();
     let rules = ex.route().cache.as_ref().expect("only such routes fill");
     let response = response(ex, &head);
     let vary = Vary::of(response);

@@ -6,18 +6,35 @@ use ringfence_cache::{Head, Key, KeyParts, Object, RequestControl, Verdict, writ
 use ringfence_http::{Framing, Method, Name, Reason};
 use ringfence_io::{now, timeout_at};
 
-use crate::cache::{Answer, Asked, Claim, Fill, FlightKey, Old, Report, Served, SharedKey};
+use crate::cache::{
+    Answer, Asked, Claim, Fill, FlightKey, Old, Report, Served, SharedKey, Wish as Wanted,
+};
 use crate::exchange::{Exchange, Hit, Station};
 use crate::forwarded::{self, Forwarded};
 use crate::presence::unless_gone;
 
-/// Fields of a request that ask for another answer than its key tells, by which a store could be poisoned.
-const OVERRIDES: [&[u8]; 5] = [
-    b"X-HTTP-Method-Override",
+/// Fields of a request that some servers take for its method, host or path, in whose place no key has them. A request that has
+/// one passes by, so that nobody can have an answer stored that others would not get.
+const OVERRIDES: [&[u8]; 11] = [
+    b"X-Forwarded-Prefix",
+    b"X-Forwarded-Scheme",
+    b"X-Forwarded-Server",
+    b"X-Host",
+    b"X-HTTP-Host-Override",
     b"X-HTTP-Method",
+    b"X-HTTP-Method-Override",
     b"X-Method-Override",
+    b"X-Original-Host",
     b"X-Original-URL",
     b"X-Rewrite-URL",
+];
+
+/// What a trusted peer says of its own client, and servers may heed.
+const OF_TRUSTED: [Name; 4] = [
+    Name::Forwarded,
+    Name::XForwardedHost,
+    Name::XForwardedPort,
+    Name::XForwardedProto,
 ];
 
 /// How often a request asks the key's home again, when what it was given was for other requests, before it goes alone.
@@ -54,22 +71,28 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
             return ex.refuse(Reason::NotCached);
         }
         let wish = Wish { control, old, why };
-        if !is_worth_sharing(ex, &wish) {
-            return pass(ex, Report::of(Served::Miss, Some(wish.why)));
-        }
+        let shares = is_worth_sharing(ex, &wish);
         let key = shared.get_or_insert_with(|| share(ex)).clone();
         let flight = flight(ex, &key);
-        let asking = cache.ask(&key, &flight, round > 0);
-        match in_time(ex, asking).await {
+        let wanted = match (shares, round) {
+            (false, 0) => Wanted::Stored,
+            (false, _) => return pass(ex, Report::of(Served::Miss, Some(wish.why))),
+            (true, 0) => Wanted::Any,
+            (true, _) => Wanted::Fetched,
+        };
+        match in_time(ex, cache.ask(&key, &flight, wanted)).await {
             Ok(Answer::Have(objects)) => {
                 for object in &objects {
                     cache.keep(&key, object);
                 }
-                collapsed = true;
+                collapsed = round > 0 || cache.is_home(&key);
             }
             Ok(Answer::Lead) => {
                 let claim = Some(Claim::new(cache, flight));
                 return fetch(ex, key, claim, wish, collapsed);
+            }
+            Ok(Answer::Alone) if !shares => {
+                return pass(ex, Report::of(Served::Miss, Some(wish.why)));
             }
             Ok(Answer::Alone) => return fetch(ex, key, None, wish, collapsed),
             Err(Reason::ClientGone) => return ex.refuse(Reason::ClientGone),
@@ -110,11 +133,26 @@ fn passes_by(ex: &Exchange<'_>) -> Option<&'static str> {
             .iter()
             .any(|name| asks(&name.as_bytes()))
         || has_parameter(ex, &rules.bypass.query);
-    let by = has_body
-        || bypassed
-        || conditional.iter().any(|id| head.fields.has(*id))
-        || OVERRIDES.iter().any(asks);
+    let by =
+        has_body || bypassed || conditional.iter().any(|id| head.fields.has(*id)) || overrides(ex);
     by.then_some("bypass")
+}
+
+fn overrides(ex: &Exchange<'_>) -> bool {
+    let mut others = ex
+        .heads
+        .request
+        .fields
+        .iter()
+        .filter(|field| field.id == Name::Other);
+    others.any(|field| {
+        let name = field.name.of(&ex.bytes);
+        let starts = matches!(name, [b'x' | b'X', b'-', ..]);
+        starts
+            && OVERRIDES
+                .iter()
+                .any(|other| other.eq_ignore_ascii_case(name))
+    })
 }
 
 fn has_parameter(ex: &Exchange<'_>, names: &[ringfence_config::QueryName]) -> bool {
@@ -272,6 +310,15 @@ fn write(ex: &Exchange<'_>, out: &mut Vec<u8>) {
         head: request(ex),
     };
     write_key(&parts, rules, out);
+    if ex.facts.trusted {
+        for line in OF_TRUSTED
+            .iter()
+            .flat_map(|id| head.get_all(&ex.bytes, *id))
+        {
+            out.push(b'\n');
+            out.extend_from_slice(line);
+        }
+    }
 }
 
 fn share(ex: &Exchange<'_>) -> SharedKey {
@@ -296,12 +343,16 @@ fn flight(ex: &Exchange<'_>, key: &SharedKey) -> FlightKey {
             true => vary.write_selection(Forwarded::of(ex).head(), &mut bytes),
         }
     }
-    FlightKey {
-        hash: key.hash,
-        bytes: if bytes.is_empty() {
-            key.bytes.clone()
-        } else {
-            bytes.into()
+    match bytes.is_empty() {
+        true => FlightKey {
+            home: key.hash,
+            hash: key.hash,
+            bytes: key.bytes.clone(),
+        },
+        false => FlightKey {
+            home: key.hash,
+            hash: ex.conn.worker.cache.hash(&bytes),
+            bytes: bytes.into(),
         },
     }
 }
