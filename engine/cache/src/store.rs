@@ -34,6 +34,9 @@ pub const MOST_VARIANTS: usize = 64;
 /// Bytes that a store may be allowed at most: more than there are, and few enough that sums of them do not overflow.
 const MOST_BYTES: usize = usize::MAX / 8;
 
+/// Bytes of a limit from which on an empty store has room for records of purges.
+const ROOMY: usize = 256 << 10;
+
 /// The stored responses of one core, bounded in bytes.
 ///
 /// Purges are told by generations: a count of purges that the caller keeps for the whole process. A purge raises it and
@@ -206,8 +209,8 @@ impl<V: Stored> Store<V> {
     /// Purges all responses that have this tag, those included that were asked for before this `generation` and have yet to
     /// come. It costs the same however many there are.
     pub fn purge_tag(&mut self, tag: u64, generation: u64, kind: Purge) {
-        if self.table.len() == 0 {
-            // Only what has yet to come is concerned, and that the floor covers without a record.
+        if self.table.len() == 0 && self.limit < ROOMY {
+            // Only what has yet to come is concerned, and that the floor covers without a record, if more than it must.
             self.purges.raise_floor(generation);
             return;
         }

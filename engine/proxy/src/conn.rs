@@ -1,22 +1,24 @@
 //! A client connection as its exchanges see it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ringfence_io::{Lease, Stream, now};
 
+use crate::client::Client;
 use crate::worker::{Admission, Seat, Worker};
 
 /// A client connection.
 pub(crate) struct Conn {
     pub(crate) worker: Rc<Worker>,
-    pub(crate) stream: Rc<Stream>,
+    pub(crate) client: Client,
     /// Received and not yet consumed: the start of the next message.
     pub(crate) pending: Lease,
     /// An exchange has ended on it.
     pub(crate) has_served: bool,
-    seat: Seat,
+    /// None where nobody is connected.
+    seat: Option<Seat>,
 }
 
 impl Conn {
@@ -24,24 +26,43 @@ impl Conn {
     pub(crate) fn new(worker: Rc<Worker>, admission: Admission, stream: Stream) -> Self {
         let stream = Rc::new(stream);
         Self {
-            seat: Seat::take(admission, stream.clone()),
+            seat: Some(Seat::take(admission, stream.clone())),
             worker,
-            stream,
+            client: Client::Peer(stream),
             pending: Lease::empty(),
             has_served: false,
         }
     }
 
+    /// No connection at all: what it asks for is for the store, on behalf of the one at this address.
+    pub(crate) fn nobody(worker: Rc<Worker>, peer: IpAddr) -> Self {
+        Self {
+            worker,
+            client: Client::Nobody(peer),
+            pending: Lease::empty(),
+            has_served: false,
+            seat: None,
+        }
+    }
+
+    /// The stream of a client that is connected.
+    pub(crate) fn stream(&self) -> &Rc<Stream> {
+        match &self.client {
+            Client::Peer(stream) => stream,
+            Client::Nobody(_) => unreachable!("nothing is received from nobody"),
+        }
+    }
+
     /// The other end's address.
     pub(crate) fn peer(&self) -> IpAddr {
-        // Listeners are TCP: an address is missing only where the client has gone already.
-        let ip = self.stream.peer().ip();
-        ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
+        self.client.ip()
     }
 
     /// Marks the time between two requests, in which a drain may close the connection.
     pub(crate) fn set_idle(&self, idle: bool) {
-        self.seat.set_idle(idle);
+        if let Some(seat) = &self.seat {
+            seat.set_idle(idle);
+        }
     }
 
     /// The time until which an idle connection is kept.

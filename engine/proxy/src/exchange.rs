@@ -113,7 +113,8 @@ pub(crate) struct Exchange<'c> {
     /// What it wants of the cache, where its route has one.
     pub(crate) asked: Option<Box<Asked>>,
     pub(crate) tally: Tally,
-    _in_flight: InFlight,
+    /// None where no client asks.
+    _in_flight: Option<InFlight>,
 }
 
 /// What the stations found out about the request.
@@ -183,7 +184,8 @@ impl<'c> Exchange<'c> {
     /// The exchange of a request that has just arrived.
     pub(crate) fn new(conn: &'c mut Conn, heads: &'c mut Heads, arrival: Arrival) -> Self {
         let epoch = conn.worker.epoch();
-        let in_flight = conn.worker.begin_request();
+        let client = !conn.client.is_nobody();
+        let in_flight = client.then(|| conn.worker.begin_request());
         let tally = Tally {
             began: arrival.began,
             head_done: now(),

@@ -15,6 +15,7 @@
 //! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
+//! | `refresh` | asking again in the background |
 //! | `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
@@ -24,6 +25,7 @@
 
 mod body;
 mod cache;
+mod client;
 mod conn;
 mod coroutine;
 mod date;
@@ -40,6 +42,7 @@ mod pace;
 mod passage;
 pub mod pool;
 mod presence;
+mod refresh;
 mod request_id;
 mod retry;
 mod serve;

@@ -170,7 +170,7 @@ async fn again(ex: &mut Exchange<'_>, call: Call, wait: Duration) -> Station {
     // It did answer: what the status says of its health is for the ticket to judge.
     call.ticket.answered(ex.tally.status, ex.tally.latency());
     ex.tally.retries += 1;
-    if !wait.is_zero() && unless_gone(&ex.conn.stream, sleep(wait)).await.is_none() {
+    if !wait.is_zero() && unless_gone(&ex.conn.client, sleep(wait)).await.is_none() {
         return ex.refuse(Reason::ClientGone);
     }
     Station::Dial

@@ -73,7 +73,7 @@ pub(crate) fn serve(
                 break next;
             }
         };
-        end(&conn.stream, last).await;
+        end(conn.stream(), last).await;
     }
 }
 

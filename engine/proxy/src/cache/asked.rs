@@ -18,6 +18,8 @@ pub(crate) enum Outcome {
     Stale,
     /// The cache had no part in it.
     Bypass,
+    /// Stale, while it is asked for again.
+    Updating,
     /// The origin said that what was stored still holds.
     Revalidated,
     /// What was stored was stale, and the origin sent another.
@@ -31,6 +33,7 @@ impl Outcome {
             Self::Miss => b"MISS",
             Self::Stale => b"STALE",
             Self::Bypass => b"BYPASS",
+            Self::Updating => b"UPDATING",
             Self::Revalidated => b"REVALIDATED",
             Self::Expired => b"EXPIRED",
         }

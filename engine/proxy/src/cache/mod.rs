@@ -17,7 +17,7 @@ mod desk;
 mod note;
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
 use std::hash::BuildHasher;
 use std::rc::Rc;
@@ -62,6 +62,8 @@ pub(crate) struct Cache {
     purged: Cell<u64>,
     /// Those that wait until it has carried out all.
     behind: RefCell<Vec<Waker>>,
+    /// Keys that are asked for again in the background, by their hashes.
+    pub(crate) refreshes: RefCell<HashSet<u64>>,
     /// Bytes of responses that are being recorded.
     aside: Cell<usize>,
 }
@@ -84,6 +86,7 @@ impl Cache {
             next_ticket: Cell::new(0),
             purged: Cell::new(0),
             behind: RefCell::default(),
+            refreshes: RefCell::default(),
             aside: Cell::new(0),
         })
     }

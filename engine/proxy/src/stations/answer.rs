@@ -158,7 +158,7 @@ async fn wait(
             }
         }
         link.stream.set_recv_deadline(Some(until));
-        let either = pin!(unless_gone(&ex.conn.stream, link.stream.recv_more(pending)));
+        let either = pin!(unless_gone(&ex.conn.client, link.stream.recv_more(pending)));
         return match alongside(upload, either)
             .await
             .map_err(Failure::by_client)?
@@ -180,7 +180,7 @@ async fn forward_interim(ex: &mut Exchange<'_>, head: &Lease) -> io::Result<()> 
     edits::write_interim(ex, head, &mut writer);
     writer.end();
     ex.conn
-        .stream
+        .client
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
-    ex.conn.stream.send(Outgoing::head(out)).await
+    ex.conn.client.send(Outgoing::head(out)).await
 }

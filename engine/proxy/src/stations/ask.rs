@@ -27,7 +27,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, call: &mut Call) -> Result<(), F
     }
     if let Some(rest) = &ex.rest {
         let ends = Ends {
-            client: ex.conn.stream.clone(),
+            client: ex.conn.stream().clone(),
             server: call.link.stream.clone(),
             server_limit: ex.route().timeouts.between_bytes,
             worker: ex.conn.worker.clone(),

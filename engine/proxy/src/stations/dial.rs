@@ -39,7 +39,7 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     let sticky = want.sticky;
     let admitted = match lane.admit(&want) {
         Ok(Some(ticket)) => Ok(ticket),
-        Ok(None) => unless_gone(&ex.conn.stream, lane.queue(&want, until))
+        Ok(None) => unless_gone(&ex.conn.client, lane.queue(&want, until))
             .await
             .unwrap_or(Err(Reason::ClientGone)),
         Err(reason) => Err(reason),

@@ -11,6 +11,9 @@ pub(crate) fn close(mut ex: Exchange<'_>, next: Next) -> Next {
     if let Some(rest) = &ex.rest {
         ex.tally.bytes_in = rest.borrow().received();
     }
+    if ex.conn.client.is_nobody() {
+        return next;
+    }
     journal::count(&ex, elapsed);
     journal::write(&ex, elapsed);
     next

@@ -23,8 +23,8 @@ pub(crate) async fn is_coming(conn: &mut Conn) -> bool {
         return true;
     }
     conn.set_idle(true);
-    conn.stream.set_recv_deadline(Some(conn.idle_until()));
-    let received = conn.stream.recv().await;
+    conn.stream().set_recv_deadline(Some(conn.idle_until()));
+    let received = conn.stream().recv().await;
     conn.set_idle(false);
     match received {
         Ok(bytes) => {
@@ -50,6 +50,7 @@ pub(crate) async fn receive(
     let epoch = conn.worker.epoch();
     let malformed = |fault| Malformed { fault, began };
     let rate = MinRate::of(&epoch.plan.limits);
+    let stream = conn.stream().clone();
     let whole = (began + epoch.plan.timeouts.head, Reason::HeadTimeout);
     loop {
         let parsed = head.parse(&conn.pending, &epoch.head_limits);
@@ -58,8 +59,8 @@ pub(crate) async fn receive(
             return Ok(Some(Arrival { bytes, began }));
         }
         let (until, late) = rate.sooner(whole, began, conn.pending.len() as u64);
-        conn.stream.set_recv_deadline(Some(until));
-        match conn.stream.recv_more(&mut conn.pending).await {
+        stream.set_recv_deadline(Some(until));
+        match stream.recv_more(&mut conn.pending).await {
             Ok(0) => return Ok(None),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::TimedOut => {

@@ -74,9 +74,9 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
         tail: b"",
     };
     ex.conn
-        .stream
+        .client
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
-    match (ex.conn.stream.send(out).await, keep, received) {
+    match (ex.conn.client.send(out).await, keep, received) {
         (Err(_), ..) => Next::Close,
         (Ok(()), true, _) => Next::Keep,
         (Ok(()), false, true) => ex.farewell(),

@@ -12,6 +12,7 @@ use crate::cache::{
 use crate::exchange::{Exchange, Hit, Station};
 use crate::forwarded::{self, Forwarded};
 use crate::presence::unless_gone;
+use crate::refresh;
 
 /// Fields of a request that some servers take for its method, host or path, in whose place no key has them. A request that has
 /// one passes by, so that nobody can have an answer stored that others would not get.
@@ -61,6 +62,10 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     for round in 0..MOST_ROUNDS {
         let (old, why) = match look(ex, &control) {
             Look::Hit(mut hit) => {
+                if hit.report.outcome == Served::Updating && ex.heads.request.method == Method::Get
+                {
+                    refresh::start(ex, share(ex).hash);
+                }
                 hit.report.collapsed = collapsed;
                 return Station::Hit(hit);
             }
@@ -244,11 +249,11 @@ fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &Reques
     match verdict {
         Verdict::Fresh => hit(Served::Hit),
         Verdict::Stale => hit(Served::Stale),
-        // Nobody refreshes in the background yet: it is validated by whoever asks first.
-        Verdict::WhileRevalidating => {
+        Verdict::WhileRevalidating if ex.conn.client.is_nobody() => {
             let old = old(ex, object, now, true, true);
             Look::Old(old, "stale")
         }
+        Verdict::WhileRevalidating => hit(Served::Updating),
         Verdict::Validate { if_error, if_gone } => {
             let fresh = !purged && object.freshness.staleness(now).is_none();
             let why = if fresh { "request" } else { "stale" };
@@ -364,6 +369,6 @@ async fn in_time(
 ) -> Result<Answer, Reason> {
     let limit = ex.route().timeouts.first_byte;
     let (until, late) = ex.deadline(now() + limit, Reason::FirstByteTimeout);
-    let answered = unless_gone(&ex.conn.stream, timeout_at(until, asking)).await;
+    let answered = unless_gone(&ex.conn.client, timeout_at(until, asking)).await;
     answered.ok_or(Reason::ClientGone)?.map_err(|_| late)
 }

@@ -56,11 +56,11 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
     ex.tally.bytes_out = body.len() as u64;
     ex.tally.answered = true;
     ex.conn
-        .stream
+        .client
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
     let sent = ex
         .conn
-        .stream
+        .client
         .send(Outgoing {
             head,
             body: payload(body),
@@ -92,9 +92,9 @@ pub(crate) async fn malformed(conn: &mut Conn, malformed: Malformed) -> Next {
     response.end_head(&mut writer);
     writer.connection_close();
     writer.end();
-    conn.stream.set_send_limit(Some(epoch.plan.timeouts.send));
+    conn.client.set_send_limit(Some(epoch.plan.timeouts.send));
     let sent = conn
-        .stream
+        .client
         .send(Outgoing {
             head,
             body: payload(response.body),

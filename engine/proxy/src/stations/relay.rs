@@ -116,7 +116,7 @@ async fn advance(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Res
         }
         Received::Piped(pipe) => {
             body.pass(pipe.len());
-            let client = ex.conn.stream.clone();
+            let client = ex.conn.client.clone();
             deliver(ex, call, client.send_piped(pipe)).await?;
             Ok(true)
         }
@@ -124,7 +124,7 @@ async fn advance(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Res
 }
 
 async fn send(ex: &mut Exchange<'_>, call: &mut Call, out: Outgoing) -> Result<(), Failure> {
-    let client = ex.conn.stream.clone();
+    let client = ex.conn.client.clone();
     deliver(ex, call, client.send(out)).await
 }
 
@@ -135,7 +135,7 @@ async fn deliver(
     sending: impl Future<Output = io::Result<()>>,
 ) -> Result<(), Failure> {
     ex.conn
-        .stream
+        .client
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
     let sending = pin!(sending);

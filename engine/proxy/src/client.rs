@@ -1,0 +1,66 @@
+//! Who a response is for.
+
+use std::future::pending;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ringfence_io::{Outgoing, Pipe, Stream};
+
+/// Who a response is for.
+#[derive(Clone)]
+pub(crate) enum Client {
+    Peer(Rc<Stream>),
+    /// Nobody: it is fetched for the store, on behalf of the one that asked last, from this address.
+    Nobody(IpAddr),
+}
+
+impl Client {
+    /// The address that the request is from.
+    pub(crate) fn ip(&self) -> IpAddr {
+        match self {
+            // Listeners are TCP: an address is missing only where the client has gone already.
+            Self::Peer(stream) => stream
+                .peer()
+                .ip()
+                .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            Self::Nobody(ip) => *ip,
+        }
+    }
+
+    pub(crate) fn is_nobody(&self) -> bool {
+        matches!(self, Self::Nobody(_))
+    }
+
+    /// As [`Stream::set_send_limit`].
+    pub(crate) fn set_send_limit(&self, limit: Option<Duration>) {
+        if let Self::Peer(stream) = self {
+            stream.set_send_limit(limit);
+        }
+    }
+
+    /// As [`Stream::send`].
+    pub(crate) async fn send(&self, out: Outgoing) -> io::Result<()> {
+        match self {
+            Self::Peer(stream) => stream.send(out).await,
+            Self::Nobody(_) => Ok(()),
+        }
+    }
+
+    /// As [`Stream::send_piped`].
+    pub(crate) async fn send_piped(&self, pipe: Pipe) -> io::Result<()> {
+        match self {
+            Self::Peer(stream) => stream.send_piped(pipe).await,
+            Self::Nobody(_) => Ok(()),
+        }
+    }
+
+    /// Waits until it has gone.
+    pub(crate) async fn closed(&self) {
+        match self {
+            Self::Peer(stream) => stream.closed().await,
+            Self::Nobody(_) => pending().await,
+        }
+    }
+}
