@@ -30,7 +30,6 @@ const CLIENT_LIMIT: Duration = Duration::from_secs(90);
 const LIMIT: Duration = Duration::from_secs(140);
 
 #[test]
-#[ignore = "no route has a cache yet"]
 fn caching_suite_finds_what_is_committed() {
     let Some(tools) = conformance().map(|dir| dir.join("cache")) else {
         println!("skipped: the runner is not beside the checkout (see RINGFENCE_CONFORMANCE)");

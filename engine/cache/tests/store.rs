@@ -233,7 +233,8 @@ impl Pair {
         let generation = self.generation;
         let (hard, covers): (bool, Covers) = match *step {
             Step::PurgeTag(tag, hard) => {
-                if self.store.stats().entries == 0 {
+                // A small one has no room for records before it has entries.
+                if self.store.stats().entries == 0 && !self.unlimited {
                     self.floor = generation;
                 }
                 self.store.purge_tag(tag, generation, kind(hard));

@@ -4,7 +4,7 @@
 //! (`serve`), each request on it one exchange, which runs in a `coroutine` lent for it, and `walk` is
 //! the one place that moves an exchange from station to station. One file a station:
 //!
-//! `Accept → Head → Screen → Route → Dial → Ask → Answer → Relay → Finish`, and the side door
+//! `Accept → Head → Screen → Route → Lookup → Dial → Ask → Answer → Relay → Finish`, and the side door
 //! `Refuse`, where every response that we invent ourselves is made.
 //!
 //! | module | holds |
