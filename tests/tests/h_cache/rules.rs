@@ -1,6 +1,6 @@
 //! What a route can say of its cache.
 
-use ringfence_tests::{Ringfence, site_with};
+use ringfence_tests::{Ringfence, site_with, upstream_table};
 
 use crate::{KEPT, ask, asked, expect, how, numbered, ok, origin, respond, start, two_routes};
 
@@ -333,6 +333,62 @@ fn routes_that_differ_in_what_they_match_never_share() {
     for served in ["MISS", "HIT"] {
         expect(&ask(&ringfence, "/x", "X-Beta: 1\r\n"), served, "beta");
         expect(&ringfence.get("/x"), served, "all");
+    }
+}
+
+/// The header chose the route, so the server may well answer by it, whatever it says of Vary.
+#[test]
+fn nor_do_they_where_both_lead_to_the_same_upstream() {
+    let app = origin(|request, _| ok(KEPT, request.field("x-beta").unwrap_or("all")));
+    let route = |lines: &str| {
+        let upstream = "upstream = \"app\"\ncache = true";
+        format!("\n[[route]]\n{upstream}\n{lines}\n")
+    };
+    let config = format!(
+        "[[listener]]\naddress = \"127.0.0.1:0\"\n{}{}{}",
+        route("headers = { X-Beta = \"1\" }"),
+        route(""),
+        upstream_table("app", &[&app], "")
+    );
+    let ringfence = Ringfence::start(&config);
+    for served in ["MISS", "HIT"] {
+        expect(&ask(&ringfence, "/x", "X-Beta: 1\r\n"), served, "1");
+        expect(&ringfence.get("/x"), served, "all");
+    }
+}
+
+/// What a client names in `Connection` does not reach the server, so nobody else's key may be made of it.
+#[test]
+fn a_field_that_is_not_sent_on_chooses_no_response() {
+    for (lines, vary) in [("", "Vary: X-A\r\n"), ("key = { headers = [\"X-A\"] }", "")] {
+        let app = origin(move |request, _| {
+            let seen = request.field("x-a").unwrap_or("none");
+            ok(&format!("{KEPT}{vary}"), seen)
+        });
+        let ringfence = start(&app, lines);
+        ask(&ringfence, "/x", "X-A: 1\r\nConnection: X-A\r\n");
+        assert_eq!(
+            ask(&ringfence, "/x", "X-A: 1\r\n").text(),
+            "1",
+            "{vary}{lines}"
+        );
+    }
+}
+
+/// Some servers take underscores in a name for dashes.
+#[test]
+fn a_method_that_is_overridden_is_not_kept() {
+    for name in [
+        "X-HTTP-Method-Override",
+        "X-Original-URL",
+        "X_HTTP_METHOD_OVERRIDE",
+        "X-Original_URL",
+        "X-Forwarded-Prefix",
+    ] {
+        let app = numbered(KEPT);
+        let ringfence = start(&app, "");
+        ask(&ringfence, "/x", &format!("{name}: a\r\n"));
+        assert_eq!(how(&ringfence.get("/x")), "MISS", "{name}");
     }
 }
 
