@@ -34,11 +34,13 @@ fn one_fetch_is_for_all_who_ask_meanwhile() {
     for answer in &answers {
         assert_eq!((answer.status, &*answer.text()), (200, "0"));
     }
-    let collapsed = answers.iter().filter(|answer| {
+    let hits = answers.iter().filter(|answer| how(answer) == "HIT");
+    assert_eq!(hits.count(), 49);
+    let collapsed = |answer: &&Response| {
         let status = answer.field("cache-status").unwrap_or_default();
-        status.contains("collapsed")
-    });
-    assert!(collapsed.count() >= 40);
+        status.contains("; collapsed")
+    };
+    assert!(answers.iter().any(|answer| collapsed(&answer)));
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn a_fetch_goes_on_for_others_when_its_client_goes_away() {
 }
 
 #[test]
-fn a_fetch_that_fails_is_tried_by_the_next_one() {
+fn a_fetch_that_fails_is_one_clients_failure() {
     let app = origin(|_, number| {
         std::thread::sleep(Duration::from_millis(300));
         match number {
@@ -133,7 +135,8 @@ fn a_fetch_that_fails_is_tried_by_the_next_one() {
     }
     let heard = clients.iter_mut().map(Client::try_hears);
     let whole = heard.filter(|answer| matches!(answer, Ok(answer) if answer.text() == "whole"));
-    assert_eq!((whole.count(), app.served()), (9, 2));
+    assert_eq!(whole.count(), 9);
+    assert!((2..=10).contains(&app.served()), "{}", app.served());
 }
 
 #[test]
@@ -162,6 +165,23 @@ fn a_request_of_one_user_does_not_end_sharing_for_all() {
     app.forgets();
     at_once(&ringfence, 20);
     assert_eq!(app.served(), 1);
+}
+
+/// Nor does what is not kept, for reasons of its own.
+#[test]
+fn a_request_of_another_kind_does_not_end_sharing_for_all() {
+    for (method, fields) in [
+        ("HEAD", ""),
+        ("GET", "Cache-Control: no-store\r\n"),
+        ("GET", "X-HTTP-Method: a\r\n"),
+    ] {
+        let app = slow(KEPT, Duration::from_millis(300));
+        let ringfence = start(&app, "");
+        ringfence.client().asks(method, "/x", fields);
+        app.forgets();
+        at_once(&ringfence, 20);
+        assert_eq!(app.served(), 1, "{method} {fields}");
+    }
 }
 
 #[test]
