@@ -29,6 +29,9 @@ pub const REALM: usize = size_of::<u64>();
 /// Stands before each part of a key that is not in the URL; no URL and no field has it.
 const PART: u8 = b'\n';
 
+/// Stands before each value of a part; no field has it.
+const VALUE: u8 = 1;
+
 /// Writes a request's key over what `out` holds: behind [`REALM`] bytes, its URL in normal form, as far as the rules say that
 /// it counts, and what counts beside it.
 pub fn write_key(parts: &KeyParts<'_>, rules: &CacheRules, out: &mut Vec<u8>) {
@@ -47,7 +50,8 @@ pub fn user<'a>(head: Head<'a>, rules: &CacheRules) -> Option<&'a [u8]> {
     }
 }
 
-fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
+/// Writes the request's URL in normal form, as far as the rules say that it counts.
+pub fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
     if rules.scheme {
         out.extend_from_slice(parts.scheme.as_bytes());
         out.extend_from_slice(b"://");
@@ -65,16 +69,24 @@ fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
     let mut pairs: Vec<&[u8]> = query.split(|byte| *byte == b'&').filter(counts).collect();
     if rules.sort {
         // Those of one name stay in their order, which may mean something.
-        pairs.sort_by_key(|pair| name_of(pair));
+        pairs.sort_by(|one, other| name_of(one).cmp(name_of(other)));
     }
     for (at, pair) in pairs.into_iter().enumerate() {
         out.push(if at == 0 { b'?' } else { b'&' });
-        write_query(pair, out);
+        out.extend_from_slice(&pair);
     }
 }
 
+/// A query, or a part of it, in normal form.
+#[must_use]
+pub fn normal_query(query: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(query.len());
+    write_query(query, &mut out);
+    out
+}
+
 /// The name of a query's parameter.
-fn name_of<'a>(pair: &&'a [u8]) -> &'a [u8] {
+fn name_of(pair: &[u8]) -> &[u8] {
     pair.split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
@@ -82,8 +94,8 @@ fn write_rest(head: Head<'_>, rules: &CacheRules, out: &mut Vec<u8>) {
     for name in &rules.key.headers {
         out.push(PART);
         for line in head.fields.find_all(head.bytes, name.as_bytes()) {
+            out.push(VALUE);
             out.extend_from_slice(line);
-            out.push(PART);
         }
     }
     for name in &rules.key.cookies {
@@ -102,7 +114,7 @@ fn write_rest(head: Head<'_>, rules: &CacheRules, out: &mut Vec<u8>) {
 fn write_part(part: Option<&[u8]>, out: &mut Vec<u8>) {
     out.push(PART);
     if let Some(part) = part {
-        out.push(b'=');
+        out.push(VALUE);
         out.extend_from_slice(part);
     }
 }

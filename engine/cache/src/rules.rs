@@ -48,3 +48,10 @@ pub fn in_force(
     }
     control
 }
+
+/// Whether a response says itself for how long it is fresh.
+#[must_use]
+pub fn says_how_long(response: Head<'_>) -> bool {
+    let control = ResponseControl::in_force(response);
+    control.gives_age() || expires(response, &control)
+}

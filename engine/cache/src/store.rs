@@ -34,7 +34,7 @@ pub const MOST_VARIANTS: usize = 64;
 /// Bytes that a store may be allowed at most: more than there are, and few enough that sums of them do not overflow.
 const MOST_BYTES: usize = usize::MAX / 8;
 
-/// Bytes of a limit from which on an empty store has room for records of purges.
+/// Bytes of a limit from which on an empty store has room for records of purges and counts of misses.
 const ROOMY: usize = 256 << 10;
 
 /// The stored responses of one core, bounded in bytes.
@@ -126,6 +126,9 @@ impl<V: Stored> Store<V> {
                 });
             }
             next = self.table.older(at);
+        }
+        if self.limit >= ROOMY {
+            self.misses.reserve(1);
         }
         self.misses.count_one(key.hash);
         None

@@ -133,10 +133,11 @@ fn write_conditions(asked: &Asked, own: &mut Own<'_, '_>) {
     }
 }
 
-/// Fields between an origin and its caches.
+/// Fields between an origin and its caches, or that we write ourselves.
 pub(crate) fn is_inner(rules: &CacheRules, name: &[u8]) -> bool {
     let is = |field: &&[u8]| field.eq_ignore_ascii_case(name);
     name.eq_ignore_ascii_case(b"ringfence-cache-control")
+        || name.eq_ignore_ascii_case(b"x-cache")
         || !rules.expose_tags && tags::FIELDS.iter().any(is)
 }
 

@@ -130,7 +130,7 @@ impl Epoch {
     }
 }
 
-/// Tells apart what is asked of different upstreams, or in different ways: it stays the same over a reload that changes
+/// Tells apart what is asked by different routes, of different upstreams or in different ways: it stays the same over a reload that changes
 /// none of that.
 fn realm(plan: &Plan, route: &Route) -> u64 {
     let Action::Upstream(upstream) = route.action else {
@@ -138,6 +138,7 @@ fn realm(plan: &Plan, route: &Route) -> u64 {
     };
     let upstream = plan.upstream(upstream);
     let asked = (
+        &route.matcher,
         &upstream.name,
         &upstream.host,
         &route.rewrite,

@@ -1,12 +1,13 @@
 //! The tags of responses, by which they are purged.
 
-use ringfence_cache::Head;
+use ringfence_cache::{Head, KeyParts, normal_query, write_url};
 use ringfence_config::Params;
 use ringfence_http::Name;
 use ringfence_http::syntax::list_members;
 
 use crate::cache::Cache;
 use crate::exchange::Exchange;
+use crate::stations::lookup::request;
 
 /// Fields in which servers give tags: members of a list, or words.
 pub(crate) const FIELDS: [&[u8]; 3] = [b"cache-tag", b"surrogate-key", b"xkey"];
@@ -22,16 +23,31 @@ pub(crate) fn hash(cache: &Cache, tag: &[u8]) -> u64 {
     tagged(cache, b't', tag)
 }
 
-/// The tag that all responses of a URL of the request's host have.
-pub(crate) fn url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> u64 {
+/// The tags that all responses of a URL of the request's host have: of the URL itself, and of what of it counts on the route.
+pub(crate) fn url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> [u64; 2] {
+    let cache = &ex.conn.worker.cache;
     let host = ex.heads.request.authority.of(&ex.bytes);
     let mut text = host.to_ascii_lowercase();
     text.extend_from_slice(path);
     if let Some(query) = query {
         text.push(b'?');
-        text.extend_from_slice(query);
+        text.extend_from_slice(&normal_query(query));
     }
-    tagged(&ex.conn.worker.cache, b'u', &text)
+    let whole = tagged(cache, b'u', &text);
+    let Some(rules) = &ex.route().cache else {
+        return [whole; 2];
+    };
+    let parts = KeyParts {
+        realm: 0,
+        scheme: "http",
+        host,
+        path,
+        query,
+        head: request(ex),
+    };
+    text.clear();
+    write_url(&parts, &rules.key, &mut text);
+    [whole, tagged(cache, b'k', &text)]
 }
 
 /// The tag that all responses of the request's host have.
@@ -64,7 +80,8 @@ pub(crate) fn fit(ex: &Exchange<'_>, response: Head<'_>) -> bool {
 pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let cache = &ex.conn.worker.cache;
     let query = ex.heads.request.query.map(|query| query.of(&ex.bytes));
-    let mut tags = vec![host(ex), url(ex, ex.path(), query)];
+    let mut tags = vec![host(ex)];
+    tags.extend(url(ex, ex.path(), query));
     tags.extend(given(response).map(|tag| hash(cache, tag)));
     let params = match ex.facts.found {
         Some(found) => ex.epoch.plan.router.params(found, ex.path()),
@@ -99,7 +116,7 @@ pub(crate) fn named(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let mut found = Vec::new();
     for target in [location, content].into_iter().flatten() {
         if let Some((path, query)) = same_origin(ex, target) {
-            found.push(url(ex, &path, query));
+            found.extend(url(ex, &path, query));
         }
     }
     found

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Poll, Waker};
 
-use ringfence_cache::{Key, Object, Purge, Store};
+use ringfence_cache::{Key, Object, Purge, RequestControl, Store, Verdict};
 use ringfence_io::now;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
@@ -171,12 +171,7 @@ impl Cache {
 
     /// How often a key was asked for of late, this time included.
     pub(crate) fn uses(&self, key: &SharedKey) -> u8 {
-        let store = self.store.borrow();
-        // An empty one counts nothing, and has room for everything.
-        match store.stats().entries {
-            0 => u8::MAX,
-            _ => store.uses(key.key()),
-        }
+        self.store.borrow().uses(key.key())
     }
 
     /// Changes how many bytes it may hold.
@@ -205,6 +200,20 @@ impl Cache {
                 bytes,
             }
         })
+    }
+
+    /// Stores an object that nobody was given leave to fetch, here and at its home; false where it is not taken.
+    pub(crate) fn offer(&self, key: &SharedKey, object: &Arc<Object>) -> bool {
+        let kept = self.keep(key, object);
+        if kept {
+            let flight = FlightKey {
+                home: key.hash,
+                hash: key.hash,
+                bytes: key.bytes.clone(),
+            };
+            self.end(&flight, Outcome::Stored(key.clone(), object.clone()));
+        }
+        kept
     }
 
     /// Has the home know what became of a fetch.
@@ -271,6 +280,9 @@ impl Cache {
                 return self.answer(asker, flight, Answer::Have(have));
             }
         }
+        if wish == Wish::Stored {
+            return self.answer(asker, flight, Answer::Alone);
+        }
         let turn = self.desk.borrow_mut().ask(flight, asker, now().as_secs());
         match turn {
             Turn::Lead => self.answer(asker, flight, Answer::Lead),
@@ -322,9 +334,16 @@ impl Cache {
                 if had {
                     self.spread(&key, &object);
                 }
+                // What has to be validated for each request is of no use to those who wait.
+                let plain = RequestControl::default();
+                let lasts = object.judge(&plain, now().as_secs()) == Verdict::Fresh;
                 let waiting = self.desk.borrow_mut().end(flight);
                 for asker in waiting {
-                    self.answer(asker, flight, Answer::Have(vec![object.clone()]));
+                    let answer = match lasts {
+                        true => Answer::Have(vec![object.clone()]),
+                        false => Answer::Alone,
+                    };
+                    self.answer(asker, flight, answer);
                 }
             }
             Outcome::Alone(seconds) => {

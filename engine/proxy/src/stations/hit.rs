@@ -91,7 +91,8 @@ fn part(ex: &Exchange<'_>, object: &Object) -> Part {
         return Part::Nothing;
     }
     let head = &ex.heads.request;
-    let range = head.get(&ex.bytes, Name::Range);
+    let mut ranges = head.get_all(&ex.bytes, Name::Range);
+    let range = ranges.next().filter(|_| ranges.next().is_none());
     let (Some(range), Method::Get, 200) = (range, head.method, object.status) else {
         return Part::Whole;
     };

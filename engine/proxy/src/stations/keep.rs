@@ -3,20 +3,24 @@
 use std::sync::Arc;
 
 use ringfence_cache::{
-    Asked as Request, Circumstances, Head, Heuristic, Object, Purge, Received, Vary, in_force,
-    storable, user,
+    Asked as Request, Circumstances, Head, Heuristic, NotStored, Object, Purge, Received, Vary,
+    in_force, says_how_long, storable, user,
 };
 use ringfence_config::Params;
-use ringfence_http::{Framing, ResponseHead};
-use ringfence_io::{now, unix_now};
+use ringfence_http::{Framing, Name, ResponseHead};
+use ringfence_io::{Lease, now, unix_now};
 
-use crate::body::{Body, Piece};
+use crate::body::Body;
 use crate::cache::{Fill, Purged, Recording, Report, Served};
 use crate::exchange::{Call, Exchange, Hit};
 use crate::forwarded::{self, Forwarded};
 use crate::retry::Failure;
 use crate::stations::lookup::{request, ttl};
 use crate::tags;
+
+/// Bytes of a body that are held back until all of it is there and stored. Of a longer one those who wait are told to go for
+/// themselves, and it is sent on as it comes.
+const HELD_BACK: usize = 1 << 20;
 
 /// Looks at the head of a final response: gives what to answer with instead where it says that what is stored still holds,
 /// fails where what is stored is to stand in for it, and else begins to record what is to be stored.
@@ -46,8 +50,11 @@ pub(crate) fn receive(
                 asked.fill = Some(fill);
             }
             Err(why) => {
-                asked.report.detail = Some(why);
-                release(fill);
+                asked.report.detail = Some(why.word);
+                // What lies in this request is no reason for others to go alone.
+                if why.is_others() {
+                    release(fill);
+                }
             }
         },
     }
@@ -55,27 +62,38 @@ pub(crate) fn receive(
     Ok(None)
 }
 
-/// Records a piece of the body; with the last one, stores the response.
-pub(crate) fn record(ex: &mut Exchange<'_>, piece: &Piece) {
+/// Records a piece of the body, with the last one stores the response, and gives what is to be sent on now. Nothing is while
+/// others may wait for the response: how fast its client reads is no matter of theirs.
+pub(crate) fn record(ex: &mut Exchange<'_>, data: Lease, done: bool) -> Option<Lease> {
     let Some(fill) = ex.asked.as_mut().and_then(|asked| asked.fill.as_mut()) else {
-        return;
+        return Some(data);
     };
     let Some(recording) = &mut fill.recording else {
-        return;
+        return Some(data);
     };
-    let fits = recording.has_room(piece.data.len());
-    if fits {
-        recording.body.extend_from_slice(&piece.data);
+    if !recording.has_room(data.len()) {
+        let held = [&recording.body[recording.sent..], &data].concat();
+        let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
+        fill.map(release);
+        return Some(Lease::copy_from(&held));
     }
-    if fits && !piece.done {
-        return;
+    recording.body.extend_from_slice(&data);
+    if !done && recording.body.len() <= HELD_BACK {
+        return None;
     }
-    let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
-    match (fill, fits) {
-        (Some(fill), true) => finish(ex, fill),
-        (Some(fill), false) => release(fill),
-        (None, _) => {}
+    let unsent = &recording.body[recording.sent..];
+    let out = match unsent.len() == data.len() {
+        true => data,
+        false => Lease::copy_from(unsent),
+    };
+    recording.sent = recording.body.len();
+    if done {
+        let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
+        finish(ex, fill.expect("it was recorded"));
+    } else if let Some(claim) = fill.claim.take() {
+        claim.give_up();
     }
+    Some(out)
 }
 
 /// What is stored stands in for what came, or for what did not come. Those who wait for it go for themselves.
@@ -135,7 +153,7 @@ fn refresh(ex: &Exchange<'_>, call: &Call, fill: Fill) -> Option<Hit> {
 }
 
 /// Begins to record a response, or says why it is not stored.
-fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, &'static str> {
+fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit> {
     let rules = ex.route().cache.as_ref().expect("only such routes fill");
     let head = &ex.heads.response;
     let response = response(ex, &call.head);
@@ -146,30 +164,63 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, &'sta
         head: request(ex),
         control: fill.control,
     };
-    storable(&asked, response, head.status, &control).map_err(|why| why.word())?;
+    storable(&asked, response, head.status, &control).map_err(Unfit::of)?;
+    if response.has(Name::SetCookie) && !personal && !says_how_long(response) {
+        return Err(Unfit::for_all("set-cookie"));
+    }
     let most = usize::try_from(rules.max_object).unwrap_or(usize::MAX);
     let expected = match head.framing {
-        Framing::Length(length) if length > most as u64 => return Err("too-large"),
+        Framing::Length(length) if length > most as u64 => return Err(Unfit::for_all("too-large")),
         Framing::Length(length) => length as usize,
         // Its end cannot be told from a connection that broke.
-        Framing::UntilClose => return Err("no-length"),
+        Framing::UntilClose => return Err(Unfit::for_all("no-length")),
         Framing::None | Framing::Chunked => 0,
     };
     if !tags::fit(ex, response) {
-        return Err("too-many-tags");
+        return Err(Unfit::for_all("too-many-tags"));
     }
     // Counts grow old meanwhile: that of this very request may be gone.
     if rules.min_uses > 1 && ex.conn.worker.cache.uses(&fill.key) < rules.min_uses {
-        return Err("min-uses");
+        return Err(Unfit::for_all("min-uses"));
     }
     let cache = &ex.conn.worker.cache;
-    let aside = cache.set_aside(expected).ok_or("too-much-under-way")?;
+    let aside = cache
+        .set_aside(expected)
+        .ok_or(Unfit::for_all("too-much-under-way"))?;
     Ok(Recording {
         head: call.head.clone(),
         body: Vec::with_capacity(expected),
         most,
+        sent: 0,
         aside,
     })
+}
+
+/// Why a response is not stored.
+struct Unfit {
+    word: &'static str,
+    /// It lies in the request.
+    of_request: bool,
+}
+
+impl Unfit {
+    fn of(why: NotStored) -> Self {
+        Self {
+            word: why.word(),
+            of_request: matches!(why, NotStored::Authorization | NotStored::RequestNoStore),
+        }
+    }
+
+    fn for_all(word: &'static str) -> Self {
+        Self {
+            word,
+            of_request: false,
+        }
+    }
+
+    fn is_others(&self) -> bool {
+        !self.of_request
+    }
 }
 
 fn finish(ex: &Exchange<'_>, mut fill: Fill) {
@@ -195,7 +246,7 @@ fn finish(ex: &Exchange<'_>, mut fill: Fill) {
 fn keep(ex: &Exchange<'_>, fill: Fill, object: &Arc<Object>) -> bool {
     match fill.claim {
         Some(claim) => claim.store(&fill.key, object),
-        None => ex.conn.worker.cache.keep(&fill.key, object),
+        None => ex.conn.worker.cache.offer(&fill.key, object),
     }
 }
 
@@ -245,15 +296,10 @@ fn invalidate(ex: &Exchange<'_>, call: &Call) {
     let cache = &ex.conn.worker.cache;
     let purge = |tag| cache.purge(Purged::Tag(tag), Purge::Hard);
     if ex.route().cache.is_some() {
-        purge(tags::url(
-            ex,
-            ex.path(),
-            head.query.map(|query| query.of(&ex.bytes)),
-        ));
+        let query = head.query.map(|query| query.of(&ex.bytes));
         let response = response(ex, &call.head);
-        for target in tags::named(ex, response) {
-            purge(target);
-        }
+        tags::url(ex, ex.path(), query).into_iter().for_each(purge);
+        tags::named(ex, response).into_iter().for_each(purge);
     }
     let params = match ex.facts.found {
         Some(found) => ex.epoch.plan.router.params(found, ex.path()),

@@ -76,12 +76,17 @@ async fn pump(
         if ex.is_expired() {
             return Err(Failure::Client(Reason::RequestTimeout));
         }
-        let piece = next_piece(body, &mut call.pending)?;
-        keep::record(ex, &piece);
-        let done = piece.done;
-        let message = frame(out, piece.data, done, piece.trailers.as_ref(), coding);
-        if !message.is_empty() {
-            send(ex, call, message).await?;
+        let Piece {
+            data,
+            done,
+            trailers,
+        } = next_piece(body, &mut call.pending)?;
+        if let Some(data) = keep::record(ex, data, done) {
+            let message = frame(out, data, done, trailers.as_ref(), coding);
+            if !message.is_empty() {
+                send(ex, call, message).await?;
+            }
+            out = Scratch::none();
         }
         if done {
             return Ok(());
@@ -91,7 +96,9 @@ async fn pump(
             let last = frame(Scratch::take(), Lease::empty(), true, None, coding);
             return send(ex, call, last).await;
         }
-        out = Scratch::take();
+        if out.is_empty() {
+            out = Scratch::take();
+        }
     }
 }
 
