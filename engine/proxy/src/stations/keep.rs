@@ -230,7 +230,7 @@ fn invalidate(ex: &Exchange<'_>, call: &Call) {
     let cache = &ex.conn.worker.cache;
     let purge = |tag| cache.purge(Purged::Tag(tag), Purge::Hard);
     if ex.route().cache.is_some() {
-        purge(tags::url(
+        purge(tags::own_url(
             ex,
             ex.path(),
             head.query.map(|query| query.of(&ex.bytes)),
