@@ -1,5 +1,6 @@
 //! What the admin listener and the control socket answer.
 
+mod cache;
 mod commands;
 mod health;
 mod metrics;
@@ -7,19 +8,21 @@ mod metrics;
 use crate::scene::Shared;
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::StatusCode,
     response::IntoResponse,
     routing::{get, post},
 };
 use std::sync::Arc;
 
-/// The admin listener's paths. All of them only read.
+/// The admin listener's paths. All of them only read, but for the one that purges what is cached.
 pub(crate) fn over_tcp(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/health", get(health::summary))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
+        .merge(caches())
         .fallback(not_found)
         .with_state(shared)
 }
@@ -30,8 +33,16 @@ pub(crate) fn over_socket(shared: Arc<Shared>) -> Router {
         .route("/status", get(health::summary))
         .route("/reload", post(commands::reload))
         .route("/stop", post(commands::stop))
+        .merge(caches())
         .fallback(not_found)
         .with_state(shared)
+}
+
+fn caches() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/cache/stats", get(cache::stats))
+        .route("/cache/purge", post(cache::purge))
+        .layer(DefaultBodyLimit::max(cache::MOST_BODY))
 }
 
 async fn not_found() -> impl IntoResponse {

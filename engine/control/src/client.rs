@@ -2,6 +2,7 @@
 
 use crate::{
     exchange::{Answer, Ask, exchange},
+    purge::Purge,
     trouble::Trouble,
 };
 use ringfence_config::Endpoint;
@@ -40,7 +41,7 @@ impl std::error::Error for ClientError {}
 /// # Errors
 /// If nobody answers, or the process refuses the new configuration: then the text says what is wrong with it.
 pub fn reload(socket: &Path) -> Result<String, ClientError> {
-    command(socket, "POST", "/reload", Duration::from_secs(60))
+    command(socket, "POST", "/reload", None, Duration::from_secs(60))
 }
 
 /// Has the process at `socket` begin a graceful stop; gives its words. Blocks for ten seconds at most.
@@ -48,7 +49,7 @@ pub fn reload(socket: &Path) -> Result<String, ClientError> {
 /// # Errors
 /// If nobody answers.
 pub fn stop(socket: &Path) -> Result<String, ClientError> {
-    command(socket, "POST", "/stop", Duration::from_secs(10))
+    command(socket, "POST", "/stop", None, Duration::from_secs(10))
 }
 
 /// Asks the process at `socket` for its state, as JSON. Blocks for ten seconds at most.
@@ -56,7 +57,19 @@ pub fn stop(socket: &Path) -> Result<String, ClientError> {
 /// # Errors
 /// If nobody answers.
 pub fn status(socket: &Path) -> Result<String, ClientError> {
-    command(socket, "GET", "/status", Duration::from_secs(10))
+    command(socket, "GET", "/status", None, Duration::from_secs(10))
+}
+
+/// Has the process at `socket` purge its caches; returns once no worker answers with what is covered. Blocks for ten seconds at
+/// most.
+///
+/// # Errors
+/// If nobody answers, the process refuses the order, or a worker has not yet carried it out.
+pub fn purge(socket: &Path, purge: &Purge) -> Result<(), ClientError> {
+    let json =
+        serde_json::to_vec(purge).map_err(|error| ClientError::Refused(error.to_string()))?;
+    let limit = Duration::from_secs(10);
+    command(socket, "POST", "/cache/purge", Some(json), limit).map(drop)
 }
 
 /// The file that the process at `socket` serves; none where it was started without one. Blocks for ten seconds at most.
@@ -76,9 +89,10 @@ fn command(
     socket: &Path,
     method: &str,
     path: &str,
+    json: Option<Vec<u8>>,
     limit: Duration,
 ) -> Result<String, ClientError> {
-    let answer = ask(socket, method, path, limit).map_err(|trouble| {
+    let answer = ask(socket, method, path, json, limit).map_err(|trouble| {
         let text = format!(
             "no running process answers on {}: {trouble}",
             socket.display()
@@ -95,7 +109,13 @@ fn command(
     }
 }
 
-fn ask(socket: &Path, method: &str, path: &str, limit: Duration) -> Result<Answer, Trouble> {
+fn ask(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    json: Option<Vec<u8>>,
+    limit: Duration,
+) -> Result<Answer, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -105,6 +125,7 @@ fn ask(socket: &Path, method: &str, path: &str, limit: Duration) -> Result<Answe
         method,
         path,
         host: None,
+        json,
         body: MAX_REPLY,
     };
     runtime.block_on(async {

@@ -1,7 +1,7 @@
 //! One HTTP/1.1 request on a connection of its own: for active checks and for the command line.
 
 use crate::{task::Task, trouble::Trouble};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Bytes, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use ringfence_config::Endpoint;
@@ -19,6 +19,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) path: &'a str,
     /// The `Host`; `None` = the endpoint's address.
     pub(crate) host: Option<&'a str>,
+    /// The request's body, where it has one: JSON.
+    pub(crate) json: Option<Vec<u8>>,
     /// The bytes of the response's body to read; what is past them is left.
     pub(crate) body: usize,
 }
@@ -63,13 +65,18 @@ async fn talk<S>(stream: S, ask: &Ask<'_>, address: &str) -> Result<Answer, Trou
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(ask.method)
         .uri(ask.path)
         .header(header::HOST, ask.host.unwrap_or(address))
         .header(header::USER_AGENT, "ringfence")
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
+        .header(header::CONNECTION, "close");
+    if ask.json.is_some() {
+        request = request.header(header::CONTENT_TYPE, "application/json");
+    }
+    let content = Bytes::from(ask.json.clone().unwrap_or_default());
+    let request = request
+        .body(Full::new(content))
         .map_err(|error| Trouble::theirs(error.to_string()))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // The connection's errors come back through the request.

@@ -1,5 +1,6 @@
 //! What the control plane asks of the process that it runs in.
 
+use crate::purge::Purge;
 use ringfence_balance::Resolved;
 
 /// The process, as the control plane sees it.
@@ -19,6 +20,12 @@ pub trait Host: Send + Sync + 'static {
     /// Takes new addresses of server names: the process builds a new roster and has the control plane adopt it. May
     /// block.
     fn resolved(&self, resolved: Resolved);
+
+    /// Purges what is covered on every worker, and waits until it is done. May block.
+    ///
+    /// # Errors
+    /// Why it is not done yet, for whoever asked. It is ordered all the same.
+    fn purge(&self, purge: &Purge) -> Result<(), String>;
 
     /// What the workers are doing. Must not block.
     fn workers(&self) -> Workers;

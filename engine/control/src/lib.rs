@@ -9,7 +9,8 @@
 //! | `control` | the handle: starts, adopts a new plan, stops |
 //! | `opening` | what a plan needs opened, before anything is changed |
 //! | `plane` | the control thread |
-//! | `admin` | `/health`, `/metrics` over TCP, commands over the control socket |
+//! | `admin` | `/health`, `/metrics` and `/cache` over TCP, commands over the control socket |
+//! | `purge` | what a purge is asked to cover |
 //! | `serve`, `guests`, `socket` | bounded HTTP serving; who is connected; the control socket's file |
 //! | `check` | active checks, and the end of ejections |
 //! | `resolve` | server names to addresses, again at their TTL |
@@ -30,6 +31,7 @@ mod notice;
 mod opening;
 mod plane;
 mod process;
+mod purge;
 mod resolve;
 mod scene;
 mod serve;
@@ -43,5 +45,6 @@ pub use control::{Control, Start};
 pub use error::StartError;
 pub use host::{Host, Workers};
 pub use notice::{flush_notices, notice, tell};
+pub use purge::Purge;
 pub use resolve::resolve;
 pub use scene::{Crowd, Scene};

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 use clap_complete::Shell;
 use ringfence_config::{
     Balance, CpuList, DriverChoice, LogFormat, LogTarget, OrOff, Overrides, ServerAddress,
@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Config(ConfigArgs),
     /// Have a running ringfence read its file again, and print what changed
     Reload(ReloadArgs),
+    /// Have a running ringfence answer no more with some of what it has cached
+    Purge(PurgeArgs),
     /// Have a running ringfence finish its requests and exit
     Stop(StopArgs),
     /// Print a completion script for a shell
@@ -138,6 +140,35 @@ pub(crate) struct ReloadArgs {
     pub(crate) process: ProcessArg,
 }
 
+/// `purge`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").multiple(true).required(true))]
+pub(crate) struct PurgeArgs {
+    /// Purge all responses with this tag; several may be given, apart or with commas
+    #[arg(long, value_name = "TAG", value_delimiter = ',', group = "what")]
+    pub(crate) tag: Vec<String>,
+    /// Purge the responses of this URL, such as http://example.com/a?b=c; may be repeated
+    #[arg(long, value_name = "URL", group = "what")]
+    pub(crate) url: Vec<String>,
+    /// Purge all responses of this host, named as requests do; may be repeated
+    #[arg(long, value_name = "HOST", group = "what")]
+    pub(crate) host: Vec<String>,
+    /// Purge what has a URL like this, in which * stands for anything, such as http://example.com/*.css; may be repeated
+    #[arg(long, value_name = "PATTERN", group = "what")]
+    pub(crate) pattern: Vec<String>,
+    /// Purge what has a URL that begins so, such as http://example.com/a/; may be repeated
+    #[arg(long, value_name = "PREFIX", group = "what")]
+    pub(crate) prefix: Vec<String>,
+    /// Purge everything
+    #[arg(long, group = "what")]
+    pub(crate) all: bool,
+    /// Keep what is purged until its server has been asked whether it still holds
+    #[arg(long)]
+    pub(crate) soft: bool,
+    #[command(flatten)]
+    pub(crate) process: ProcessArg,
+}
+
 /// `stop`.
 #[derive(Debug, Args)]
 pub(crate) struct StopArgs {
@@ -207,7 +238,7 @@ pub(crate) struct Tuning {
     /// Address of the admin listener (health and metrics), or `off`
     #[arg(long, value_name = "ADDR|off", env = "RINGFENCE_ADMIN")]
     pub(crate) admin: Option<OrOff<SocketAddr>>,
-    /// Unix socket through which `reload` and `stop` reach this process, or `off`
+    /// Unix socket through which `reload`, `purge` and `stop` reach this process, or `off`
     #[arg(long, value_name = "PATH|off", env = "RINGFENCE_CONTROL")]
     pub(crate) control: Option<OrOff<PathBuf>>,
     /// Form of an access-log line
@@ -276,7 +307,11 @@ mod tests {
             {
                 let name = format!("{} --{}", command.get_name(), flag.get_id());
                 assert!(flag.get_help().is_some(), "{name} has no help");
-                let expected = flag.get_env().is_some() || flag.get_id() == "effective";
+                // What one command is about comes with it, and from nowhere else.
+                let is_about = flag.get_id() == "effective"
+                    || command.get_name() == "purge"
+                        && !["path", "control"].contains(&flag.get_id().as_str());
+                let expected = flag.get_env().is_some() || is_about;
                 assert!(expected, "{name} has no variable");
             }
         }
@@ -315,6 +350,8 @@ mod tests {
             "ringfence proxy --from localhost --to 127.0.0.1:1",
             "ringfence proxy --from 127.0.0.1:0 --to 127.0.0.1:1 --balance roundrobin",
             "ringfence stop --timeout -1",
+            "ringfence purge",
+            "ringfence purge --soft",
             "ringfence fly",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -6,7 +6,7 @@
 //! | `source` | where the plan comes from |
 //! | `serve` | a serving process, from its start to its drain |
 //! | `demo` | three origin servers to balance over |
-//! | `remote` | `reload` and `stop`, which talk to a running process |
+//! | `remote` | `reload`, `purge` and `stop`, which talk to a running process |
 //! | `inspect` | the commands that start nothing |
 //! | `cpus` | which CPUs the workers get |
 //! | `failure`, `terminal` | what the user is told, and where |
@@ -59,6 +59,7 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Check(args) => inspect::check(args),
         Command::Config(args) => inspect::config(args),
         Command::Reload(args) => remote::reload(&args),
+        Command::Purge(args) => remote::purge(args),
         Command::Stop(args) => remote::stop(&args),
         Command::Completions { shell } => inspect::completions(shell),
         Command::Schema => inspect::schema(),

@@ -1,13 +1,14 @@
-//! `reload` and `stop`: commands to a running process, through its control socket.
+//! `reload`, `purge` and `stop`: commands to a running process, through its control socket.
 
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ringfence_config::{OrOff, Overrides};
+use ringfence_control::Purge;
 use ringfence_control::client::{self, ClientError};
 
-use crate::cli::{ProcessArg, ReloadArgs, StopArgs};
+use crate::cli::{ProcessArg, PurgeArgs, ReloadArgs, StopArgs};
 use crate::failure::Failure;
 use crate::source::Source;
 use crate::terminal::print;
@@ -25,6 +26,47 @@ pub(crate) fn reload(args: &ReloadArgs) -> Result<(), Failure> {
         ClientError::Gone(_) | ClientError::Unreachable(_) => unreachable(&error),
     })?;
     print(&format!("reloaded\n{changes}\n"))
+}
+
+/// `purge`: prints what has been purged, once nothing of it is answered with any more.
+pub(crate) fn purge(args: PurgeArgs) -> Result<(), Failure> {
+    let socket = socket(&args.process)?;
+    let purge = Purge {
+        tags: args.tag,
+        urls: args.url,
+        hosts: args.host,
+        patterns: args.pattern,
+        prefixes: args.prefix,
+        all: args.all,
+        soft: args.soft,
+    };
+    client::purge(&socket, &purge).map_err(|error| match error {
+        ClientError::Refused(why) => Failure::new(format!("not purged: {why}")),
+        ClientError::Gone(_) | ClientError::Unreachable(_) => unreachable(&error),
+    })?;
+    print(&describe(&purge))
+}
+
+fn describe(purge: &Purge) -> String {
+    let mut text = String::from(match purge.soft {
+        true => "purged, to be validated before it is answered with:\n",
+        false => "purged:\n",
+    });
+    for (what, list) in [
+        ("tag", &purge.tags),
+        ("URL", &purge.urls),
+        ("host", &purge.hosts),
+        ("pattern", &purge.patterns),
+        ("prefix", &purge.prefixes),
+    ] {
+        for name in list {
+            text.push_str(&format!("  {what} {name}\n"));
+        }
+    }
+    if purge.all {
+        text.push_str("  everything\n");
+    }
+    text
 }
 
 /// `stop`: waits until the process has drained and gone.

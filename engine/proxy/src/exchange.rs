@@ -13,7 +13,7 @@ use ringfence_io::{Lease, now};
 use smallvec::SmallVec;
 
 use crate::body::{Body, Prefix};
-use crate::cache::{Asked, Report};
+use crate::cache::{Asked, Report, Served};
 use crate::conn::Conn;
 use crate::epoch::Epoch;
 use crate::lane::{Lane, Ticket};
@@ -160,6 +160,8 @@ pub(crate) struct Tally {
     pub(crate) reason: Option<Reason>,
     /// The server that answered, or the last that was tried.
     pub(crate) server: Option<usize>,
+    /// What the cache had to do with it, where the route has one.
+    pub(crate) cache: Option<Served>,
     /// Bytes of a final response may have gone to the client.
     pub(crate) answered: bool,
 }

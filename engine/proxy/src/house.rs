@@ -1,7 +1,7 @@
 //! All that cores share, and what the control side tells a worker.
 
 use std::collections::HashMap;
-use std::hash::RandomState;
+use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -50,6 +50,13 @@ pub struct House {
     pub secret: RandomState,
     /// Purges ordered so far.
     pub purges: AtomicU64,
+}
+
+impl House {
+    /// The hash of a key, a tag or the like, which no client can foresee.
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        self.secret.hash_one(bytes)
+    }
 }
 
 /// An instruction to one worker.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use ringfence_config::Action;
 use ringfence_http::{Name, Reason, RequestHead, Span, Version};
 use ringfence_io::{now, unix_now};
-use ringfence_telemetry::{Part, Record, Stations};
+use ringfence_telemetry::{CacheOutcomes, Part, Record, Stations};
 
+use crate::cache::Served;
 use crate::conn::Conn;
 use crate::exchange::{Exchange, Tally};
 
@@ -22,9 +23,28 @@ pub(crate) fn count(ex: &Exchange<'_>, elapsed: Duration) {
         stats.refused(reason);
     }
     match ex.facts.route {
-        Some(route) => ex.epoch.routes[route.index()].record(ex.tally.status, elapsed),
+        Some(route) => {
+            let route = &ex.epoch.routes[route.index()];
+            route.record(ex.tally.status, elapsed);
+            if let Some(served) = ex.tally.cache {
+                count_served(&stats.cache, served);
+                count_served(&route.cache, served);
+            }
+        }
         None => ex.epoch.unrouted.record(ex.tally.status, elapsed),
     }
+}
+
+fn count_served(outcomes: &CacheOutcomes, served: Served) {
+    let counter = match served {
+        Served::Hit => &outcomes.hits,
+        Served::Miss => &outcomes.misses,
+        Served::Stale | Served::Updating => &outcomes.stale,
+        Served::Revalidated => &outcomes.revalidated,
+        Served::Expired => &outcomes.expired,
+        Served::Bypass => &outcomes.bypassed,
+    };
+    counter.inc();
 }
 
 /// Hands the access-log record of a finished exchange to the log writer.

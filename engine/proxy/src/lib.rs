@@ -19,6 +19,7 @@
 //! | `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
+//! | `purge` | purges that come from outside |
 //! | `cache` | the stored responses of one core, and who fetches what |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
@@ -42,6 +43,7 @@ mod pace;
 mod passage;
 pub mod pool;
 mod presence;
+mod purge;
 mod refresh;
 mod request_id;
 mod retry;
@@ -56,4 +58,5 @@ mod worker;
 
 pub use cache::CacheNote;
 pub use house::{Adoption, House, Order, WorkerSeed};
+pub use purge::{PurgeOrder, purge};
 pub use work::work;

@@ -7,6 +7,7 @@ use ringfence_http::syntax::list_members;
 
 use crate::cache::Cache;
 use crate::exchange::Exchange;
+use crate::house::House;
 use crate::stations::lookup::request;
 
 /// Fields in which servers give tags: members of a list, or words.
@@ -20,20 +21,19 @@ const LONGEST: usize = 1 << 10;
 
 /// The hash of a tag.
 pub(crate) fn hash(cache: &Cache, tag: &[u8]) -> u64 {
-    tagged(cache, b't', tag)
+    self::tag(&cache.house, tag)
+}
+
+/// The same for whoever has no cache.
+pub(crate) fn tag(house: &House, tag: &[u8]) -> u64 {
+    tagged(house, b't', tag)
 }
 
 /// The tags that all responses of a URL of the request's host have: of the URL itself, and of what of it counts on the route.
-pub(crate) fn url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> [u64; 2] {
-    let cache = &ex.conn.worker.cache;
+pub(crate) fn own_url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> [u64; 2] {
+    let house = &ex.conn.worker.house;
     let host = ex.heads.request.authority.of(&ex.bytes);
-    let mut text = host.to_ascii_lowercase();
-    text.extend_from_slice(path);
-    if let Some(query) = query {
-        text.push(b'?');
-        text.extend_from_slice(&normal_query(query));
-    }
-    let whole = tagged(cache, b'u', &text);
+    let whole = url(house, host, path, query);
     let Some(rules) = &ex.route().cache else {
         return [whole; 2];
     };
@@ -45,22 +45,32 @@ pub(crate) fn url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> [u64;
         query,
         head: request(ex),
     };
-    text.clear();
+    let mut text = Vec::new();
     write_url(&parts, &rules.key, &mut text);
-    [whole, tagged(cache, b'k', &text)]
+    [whole, tagged(house, b'k', &text)]
 }
 
-/// The tag that all responses of the request's host have.
-fn host(ex: &Exchange<'_>) -> u64 {
-    let host = ex.heads.request.authority.of(&ex.bytes);
-    tagged(&ex.conn.worker.cache, b'h', &host.to_ascii_lowercase())
+/// The tag that all responses of a URL have.
+pub(crate) fn url(house: &House, host: &[u8], path: &[u8], query: Option<&[u8]>) -> u64 {
+    let mut text = host.to_ascii_lowercase();
+    text.extend_from_slice(path);
+    if let Some(query) = query {
+        text.push(b'?');
+        text.extend_from_slice(&normal_query(query));
+    }
+    tagged(house, b'u', &text)
 }
 
-fn tagged(cache: &Cache, kind: u8, text: &[u8]) -> u64 {
+/// The tag that all responses of a host have.
+pub(crate) fn host(house: &House, host: &[u8]) -> u64 {
+    tagged(house, b'h', &host.to_ascii_lowercase())
+}
+
+fn tagged(house: &House, kind: u8, text: &[u8]) -> u64 {
     let mut all = Vec::with_capacity(text.len() + 1);
     all.push(kind);
     all.extend_from_slice(text);
-    cache.hash(&all)
+    house.hash(&all)
 }
 
 /// Whether the tags that a server gives a response are few and short enough to be kept.
@@ -80,8 +90,9 @@ pub(crate) fn fit(ex: &Exchange<'_>, response: Head<'_>) -> bool {
 pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let cache = &ex.conn.worker.cache;
     let query = ex.heads.request.query.map(|query| query.of(&ex.bytes));
-    let mut tags = vec![host(ex)];
-    tags.extend(url(ex, ex.path(), query));
+    let name = ex.heads.request.authority.of(&ex.bytes);
+    let mut tags = vec![host(&cache.house, name)];
+    tags.extend(own_url(ex, ex.path(), query));
     tags.extend(given(response).map(|tag| hash(cache, tag)));
     let params = match ex.facts.found {
         Some(found) => ex.epoch.plan.router.params(found, ex.path()),
@@ -116,7 +127,7 @@ pub(crate) fn named(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let mut found = Vec::new();
     for target in [location, content].into_iter().flatten() {
         if let Some((path, query)) = same_origin(ex, target) {
-            found.extend(url(ex, &path, query));
+            found.extend(own_url(ex, &path, query));
         }
     }
     found

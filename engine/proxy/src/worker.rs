@@ -138,6 +138,11 @@ impl Worker {
             .buffers_short
             .add(new.buffers_short - seen.buffers_short);
         *seen = new;
+        let cache = self.cache.store.borrow().stats();
+        self.stats.cache_entries.set(cache.entries as u64);
+        self.stats.cache_bytes.set(cache.bytes as u64);
+        let counted = self.stats.cache_evictions.get();
+        self.stats.cache_evictions.add(cache.evictions - counted);
     }
 
     /// What new requests are served by.

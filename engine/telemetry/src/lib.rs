@@ -15,4 +15,6 @@ pub use histogram::{Histogram, Snapshot};
 pub use log::{LogQueue, Part, Record, Stations, format_combined, format_json, format_syslog_head};
 pub use registry::Registry;
 pub use scrape::{Extra, Process, ServerState};
-pub use stats::{About, Classes, ControlStats, RouteStats, ServerStats, WorkerStats};
+pub use stats::{
+    About, CacheOutcomes, Classes, ControlStats, RouteStats, ServerStats, WorkerStats,
+};

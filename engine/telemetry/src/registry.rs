@@ -55,6 +55,14 @@ impl Registry {
         self.tables().workers.entry(worker).or_default().clone()
     }
 
+    /// The blocks of all workers, with their indices.
+    #[must_use]
+    pub fn workers(&self) -> Vec<(usize, Arc<WorkerStats>)> {
+        let tables = self.tables();
+        let workers = tables.workers.iter();
+        workers.map(|(ix, stats)| (*ix, stats.clone())).collect()
+    }
+
     /// A worker's block about a route, made on the first call. Blocks outlive reloads: the same name gives the same
     /// block.
     #[must_use]

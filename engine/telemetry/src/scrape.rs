@@ -1,5 +1,6 @@
 //! The scrape: all blocks summed over the workers, in Prometheus's text exposition format 0.0.4.
 
+mod cache;
 mod control;
 mod extra;
 mod text;
@@ -56,6 +57,7 @@ impl Registry {
         routes(text, &tables);
         workers::clients(text, &tables);
         workers::upstreams(text, &tables);
+        cache::cache(text, &tables);
         servers(text, &tables);
         workers::workers(text, &tables, extra);
         // The numbers below need no table, and a worker may be waiting for one.

@@ -53,6 +53,14 @@ pub struct WorkerStats {
     pub panics: Counter,
     /// Access-log records dropped because the queue was full.
     pub log_dropped: Counter,
+    /// Requests on routes with a cache, by what it had to do with them.
+    pub cache: CacheOutcomes,
+    /// Stored responses now, as far as was last looked.
+    pub cache_entries: Gauge,
+    /// Bytes that they take, likewise.
+    pub cache_bytes: Gauge,
+    /// Stored responses that went to make room for others.
+    pub cache_evictions: Counter,
     refusals: Refusals,
     about: OnceLock<About>,
 }
@@ -139,6 +147,52 @@ impl Classes {
     }
 }
 
+/// Requests on routes with a cache, by what it had to do with them; each counts once.
+#[derive(Debug, Default)]
+pub struct CacheOutcomes {
+    /// Answered with what was stored and fresh.
+    pub hits: Counter,
+    /// Nothing was stored that could answer them.
+    pub misses: Counter,
+    /// Answered with what was stored and stale.
+    pub stale: Counter,
+    /// Answered with what was stored, after the server had said that it still holds.
+    pub revalidated: Counter,
+    /// What was stored was stale, and the server was asked for another.
+    pub expired: Counter,
+    /// The cache had no part in them.
+    pub bypassed: Counter,
+}
+
+impl CacheOutcomes {
+    /// The outcomes' names, in order.
+    pub const NAMES: [&'static str; 6] =
+        ["hit", "miss", "stale", "revalidated", "expired", "bypass"];
+
+    /// The counts, in the order of [`CacheOutcomes::NAMES`].
+    #[must_use]
+    pub fn get(&self) -> [u64; Self::NAMES.len()] {
+        self.counters().map(Counter::get)
+    }
+
+    fn counters(&self) -> [&Counter; Self::NAMES.len()] {
+        [
+            &self.hits,
+            &self.misses,
+            &self.stale,
+            &self.revalidated,
+            &self.expired,
+            &self.bypassed,
+        ]
+    }
+
+    fn absorb(&self, other: &Self) {
+        for (mine, theirs) in self.counters().into_iter().zip(other.counters()) {
+            mine.add(theirs.get());
+        }
+    }
+}
+
 /// One worker's numbers about one route.
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -147,6 +201,8 @@ pub struct RouteStats {
     pub responses: Classes,
     /// From the request's first byte to the end of the response.
     pub duration: Histogram,
+    /// What the cache had to do with its requests; all zero where it has none.
+    pub cache: CacheOutcomes,
 }
 
 impl RouteStats {
@@ -160,6 +216,7 @@ impl RouteStats {
     pub(crate) fn absorb(&self, other: &Self) {
         self.responses.absorb(&other.responses);
         self.duration.absorb(&other.duration);
+        self.cache.absorb(&other.cache);
     }
 }
 

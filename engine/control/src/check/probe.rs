@@ -35,6 +35,7 @@ async fn ask(endpoint: &Endpoint, kind: &CheckKind) -> Result<(), Trouble> {
         method,
         path,
         host: host.as_deref(),
+        json: None,
         body: if body.is_some() { CHECK_BODY } else { 0 },
     })
     .await?;

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     client::{self, ClientError},
     host::{Host, Workers},
+    purge::Purge,
     resolve::resolve,
     testing::{FakeDns, Origin, Reply, Script, response, wait_for},
 };
@@ -31,6 +32,7 @@ struct Process {
     reload: Mutex<Option<Result<String, String>>>,
     stops: Mutex<usize>,
     offered: Mutex<Vec<Resolved>>,
+    purges: Mutex<Vec<Purge>>,
     /// What new addresses are adopted with.
     control: OnceLock<Arc<Control>>,
     scene: OnceLock<Scene>,
@@ -53,6 +55,14 @@ impl Host for Process {
         self.offered.lock().unwrap().push(resolved.clone());
         if let (Some(control), Some(scene)) = (self.control.get(), self.scene.get()) {
             control.adopt(scene_of(&scene.plan, resolved)).unwrap();
+        }
+    }
+
+    fn purge(&self, purge: &Purge) -> Result<(), String> {
+        self.purges.lock().unwrap().push(purge.clone());
+        match purge.all {
+            true => Err("2 workers are busy".into()),
+            false => Ok(()),
         }
     }
 
@@ -163,12 +173,27 @@ fn scene_of(plan: &Arc<Plan>, resolved: Resolved) -> Scene {
 }
 
 fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
+    ask_with(address, method, path, "", "")
+}
+
+/// The same with a body, and lines for its fields.
+fn ask_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    fields: &str,
+    body: &str,
+) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(5)))
         .unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n{fields}\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
     let status = text[9..12].parse().unwrap();
@@ -265,7 +290,68 @@ fn ejections_are_ended_and_shown() {
 }
 
 #[test]
-fn the_admin_listener_only_reads() {
+fn caches_are_purged_and_told_of() {
+    let stage = Stage::start("");
+    let address = stage.control.admin_address().unwrap();
+    let json = "Content-Type: application/json; charset=utf-8\r\n";
+    let purge = |fields, body: &str| ask_with(address, "POST", "/cache/purge", fields, body);
+    let (status, text) = purge(json, r#"{"tags": ["a", "b"], "soft": true}"#);
+    assert!(status == 200 && text.ends_with(r#"{"purged":2}"#), "{text}");
+    let (status, text) = purge(json, r#"{"all": true}"#);
+    assert!(
+        status == 503 && text.contains("2 workers are busy"),
+        "{text}"
+    );
+    let long = format!(r#"{{"tags": ["{}"]}}"#, "a".repeat(1 << 20));
+    for (fields, body, expected, why) in [
+        (json, "{}", 400, "nothing to purge"),
+        (
+            json,
+            r#"{"tags": ["a"], "tag": 1}"#,
+            400,
+            "unknown field `tag`",
+        ),
+        (json, "tags", 400, "line 1"),
+        ("", r#"{"all": true}"#, 415, "application/json"),
+        (
+            "Content-Type: text/plain\r\n",
+            r#"{"all": true}"#,
+            415,
+            "application/json",
+        ),
+        (json, &long, 413, "length limit"),
+    ] {
+        let (status, text) = purge(fields, body);
+        assert!(status == expected && text.contains(why), "{text}");
+    }
+    assert_eq!(ask(address, "GET", "/cache/purge").0, 405);
+    let socket = stage.socket();
+    let order = Purge {
+        urls: vec!["http://a/x".into()],
+        ..Purge::default()
+    };
+    client::purge(&socket, &order).unwrap();
+    assert_eq!(stage.process.purges.lock().unwrap().last(), Some(&order));
+    match client::purge(&socket, &Purge::default()).unwrap_err() {
+        ClientError::Refused(text) => assert!(text.contains("nothing to purge"), "{text}"),
+        error => panic!("{error}"),
+    }
+
+    for ix in 0..2 {
+        stage.registry.worker(ix).cache.hits.add(2);
+        stage.registry.worker(ix).cache_entries.set(ix as u64);
+    }
+    let (status, text) = stage.get("/cache/stats");
+    let stats: serde_json::Value =
+        serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
+    assert_eq!(status, 200);
+    assert_eq!(stats["total"]["hits"], 4);
+    assert_eq!(stats["workers"][1]["entries"], 1);
+    stage.finish();
+}
+
+#[test]
+fn the_admin_listener_commands_nothing_else() {
     let stage = Stage::start("");
     let address = stage.control.admin_address().unwrap();
     assert_eq!(stage.get("/nothing").0, 404);

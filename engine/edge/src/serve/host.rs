@@ -1,27 +1,31 @@
-//! What the control plane may ask of this process: it becomes an event, or is read from a few atomics.
+//! What the control plane may ask of this process: it becomes an event, is read from a few atomics, or
+//! is told to the workers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use ringfence_balance::Resolved;
-use ringfence_control::{Host, Workers};
+use ringfence_control::{Host, Purge, Workers};
+use ringfence_proxy::{House, PurgeOrder, purge};
 
 use crate::serve::event::{Event, Outcome};
+use crate::serve::take_up;
 
 /// The process as the control plane sees it.
 pub(crate) struct Switchboard {
     events: Sender<Event>,
-    total: usize,
+    house: Arc<House>,
     accepting: AtomicUsize,
     draining: AtomicBool,
 }
 
 impl Switchboard {
-    /// For a process of `total` workers, none of which has begun.
-    pub(crate) fn new(events: Sender<Event>, total: usize) -> Self {
+    /// For a process none of whose workers has begun.
+    pub(crate) fn new(events: Sender<Event>, house: Arc<House>) -> Self {
         Self {
             events,
-            total,
+            house,
             accepting: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
         }
@@ -73,11 +77,38 @@ impl Host for Switchboard {
         self.ask(|reply| Event::Resolved(resolved, reply));
     }
 
+    fn purge(&self, order: &Purge) -> Result<(), String> {
+        let done = purge(&self.house, &orders(order), order.soft);
+        // A worker that has ended answers nobody, neither us nor clients.
+        let workers = self.accepting.load(Ordering::Relaxed);
+        match workers - take_up::await_each(&done, workers).len() {
+            0 => Ok(()),
+            missing => Err(format!(
+                "{missing} workers are busy; they purge before they answer from the cache again"
+            )),
+        }
+    }
+
     fn workers(&self) -> Workers {
         Workers {
-            total: self.total,
+            total: self.house.posts.len(),
             accepting: self.accepting.load(Ordering::Relaxed),
             draining: self.draining.load(Ordering::Relaxed),
         }
     }
+}
+
+/// A purge as the workers take it.
+fn orders(purge: &Purge) -> Vec<PurgeOrder> {
+    let lists = [
+        (&purge.tags, PurgeOrder::Tag as fn(String) -> PurgeOrder),
+        (&purge.urls, PurgeOrder::Url),
+        (&purge.hosts, PurgeOrder::Host),
+        (&purge.prefixes, PurgeOrder::Prefix),
+        (&purge.patterns, PurgeOrder::Pattern),
+    ];
+    let named = lists
+        .into_iter()
+        .flat_map(|(texts, order)| texts.iter().cloned().map(order));
+    named.chain(purge.all.then_some(PurgeOrder::All)).collect()
 }

@@ -63,7 +63,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
         house.most_spilled,
         None,
     );
-    let host = Arc::new(Switchboard::new(sender.clone(), cpus.len()));
+    let host = Arc::new(Switchboard::new(sender.clone(), house.clone()));
     let control = start_control(&scene, &house.registry, &host, room.crowd, source.path())?;
     let hands = listeners::deal(sockets, cpus.len());
     start_workers(orders, hands, cpus, &adoption, &house, room.pipes, &sender)?;

@@ -9,23 +9,25 @@
 //! | `note` | what the cores tell one another |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
+//! | `pattern` | which URLs a purge means |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
 mod asked;
 mod claim;
 mod desk;
 mod note;
+mod pattern;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
-use std::hash::BuildHasher;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Poll, Waker};
 
-use ringfence_cache::{Key, Object, Purge, RequestControl, Store, Verdict};
+use ringfence_cache::{Key, Object, Purge, REALM, RequestControl, Store, Verdict};
 use ringfence_io::now;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
@@ -33,6 +35,7 @@ pub(crate) use self::claim::Claim;
 use self::desk::{Desk, Turn};
 use self::note::Asker;
 pub(crate) use self::note::{Answer, FlightKey, Note, Outcome, Purged, SharedKey, Wish};
+pub(crate) use self::pattern::{UrlPattern, without_scheme};
 use crate::house::{House, Order};
 
 /// Entries that one look over the store goes on by.
@@ -50,7 +53,7 @@ pub struct CacheNote(pub(crate) Note);
 /// The cache of one core.
 pub(crate) struct Cache {
     index: usize,
-    house: Arc<House>,
+    pub(crate) house: Arc<House>,
     pub(crate) store: RefCell<Store<Arc<Object>>>,
     /// Room for the key of the request that is looked up, and for what selects a response.
     pub(crate) room: RefCell<(Vec<u8>, Vec<u8>)>,
@@ -93,7 +96,7 @@ impl Cache {
 
     /// The hash of a key, a tag or the like, which no client can foresee.
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        self.house.secret.hash_one(bytes)
+        self.house.hash(bytes)
     }
 
     /// The process's count of purges.
@@ -116,15 +119,8 @@ impl Cache {
 
     /// Has all cores answer no more with what `what` covers; this one at once.
     pub(crate) fn purge(&self, what: Purged, kind: Purge) {
-        let generation = self.house.purges.fetch_add(1, Ordering::SeqCst) + 1;
-        for worker in 0..self.house.posts.len() {
-            let note = Note::Purge {
-                what,
-                generation,
-                kind,
-            };
-            self.tell(worker, note);
-        }
+        let tell = |worker, note| self.tell(worker, note);
+        order_by(&self.house, [what].into(), kind, None, tell);
     }
 
     /// Asks the key's home.
@@ -267,7 +263,12 @@ impl Cache {
                 what,
                 generation,
                 kind,
-            } => self.carry_out(what, generation, kind),
+                done,
+            } => {
+                self.carry_out(&what, generation, kind);
+                // Whoever asked may have stopped waiting.
+                let _ = done.map(|done| done.send(()));
+            }
         }
     }
 
@@ -372,17 +373,59 @@ impl Cache {
         }
     }
 
-    fn carry_out(&self, what: Purged, generation: u64, kind: Purge) {
+    fn carry_out(&self, what: &[Purged], generation: u64, kind: Purge) {
         let mut store = self.store.borrow_mut();
-        match what {
-            Purged::Tag(tag) => store.purge_tag(tag, generation, kind),
-            Purged::All => store.purge_all(generation, kind),
+        for part in what {
+            match part {
+                Purged::Tag(tag) => store.purge_tag(*tag, generation, kind),
+                Purged::Urls(patterns) => {
+                    store.purge_where(generation, kind, |key, _| {
+                        let url = url(key);
+                        patterns.iter().any(|pattern| pattern.matches(url))
+                    });
+                }
+                Purged::All => store.purge_all(generation, kind),
+            }
         }
         self.purged.set(self.purged.get() + 1);
         for waker in self.behind.take() {
             waker.wake();
         }
     }
+}
+
+/// Has every worker purge `what`, from a thread that is none of theirs. Each sends once it has done so.
+pub(crate) fn order(house: &House, what: Arc<[Purged]>, kind: Purge) -> Receiver<()> {
+    let (done, carried_out) = channel();
+    let tell = |worker: usize, note| house.posts[worker].post(Order::Cache(CacheNote(note)));
+    order_by(house, what, kind, Some(&done), tell);
+    carried_out
+}
+
+/// Takes a number for a purge, and then tells all workers: whoever asks its cache after that waits for it.
+fn order_by(
+    house: &House,
+    what: Arc<[Purged]>,
+    kind: Purge,
+    done: Option<&Sender<()>>,
+    tell: impl Fn(usize, Note),
+) {
+    let generation = house.purges.fetch_add(1, Ordering::SeqCst) + 1;
+    for worker in 0..house.posts.len() {
+        let note = Note::Purge {
+            what: what.clone(),
+            generation,
+            kind,
+            done: done.cloned(),
+        };
+        tell(worker, note);
+    }
+}
+
+/// The URL in a key.
+fn url(key: &[u8]) -> &[u8] {
+    let text = key.get(REALM..).unwrap_or_default();
+    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
 }
 
 /// A request that waits for an answer, for as long as this lives.

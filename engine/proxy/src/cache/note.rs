@@ -1,8 +1,11 @@
 //! What the caches of the cores tell one another.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use ringfence_cache::{Key, Object, Purge};
+
+use crate::cache::UrlPattern;
 
 /// A key that may be handed to another core.
 #[derive(Clone)]
@@ -69,9 +72,11 @@ pub(crate) enum Note {
     Replace { key: SharedKey, object: Arc<Object> },
     /// To all: this is not to be answered with any more.
     Purge {
-        what: Purged,
+        what: Arc<[Purged]>,
         generation: u64,
         kind: Purge,
+        /// Who waits until it is done, where somebody does.
+        done: Option<Sender<()>>,
     },
 }
 
@@ -95,9 +100,10 @@ pub(crate) enum Outcome {
 }
 
 /// What a purge covers.
-#[derive(Clone, Copy)]
 pub(crate) enum Purged {
     /// All that has this tag.
     Tag(u64),
+    /// All whose URL one of these means.
+    Urls(Box<[UrlPattern]>),
     All,
 }

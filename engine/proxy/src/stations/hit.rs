@@ -63,6 +63,7 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
         body = Bytes::new();
     }
     ex.tally.status = part.status(&object);
+    ex.tally.cache = Some(report.outcome);
     ex.tally.bytes_out = body.len() as u64;
     ex.tally.answered = true;
     let out = Outgoing {

@@ -298,7 +298,9 @@ fn invalidate(ex: &Exchange<'_>, call: &Call) {
     if ex.route().cache.is_some() {
         let query = head.query.map(|query| query.of(&ex.bytes));
         let response = response(ex, &call.head);
-        tags::url(ex, ex.path(), query).into_iter().for_each(purge);
+        tags::own_url(ex, ex.path(), query)
+            .into_iter()
+            .for_each(purge);
         tags::named(ex, response).into_iter().for_each(purge);
     }
     let params = match ex.facts.found {

@@ -199,6 +199,7 @@ fn has_parameter(ex: &Exchange<'_>, names: &[ringfence_config::QueryName]) -> bo
 
 /// Goes to the origin with nothing to store.
 fn pass(ex: &mut Exchange<'_>, report: Report) -> Station {
+    ex.tally.cache = Some(report.outcome);
     ex.asked = Some(Box::new(Asked { report, fill: None }));
     Station::Dial
 }
@@ -217,6 +218,7 @@ fn fetch(
     };
     let mut report = Report::of(outcome, Some(wish.why));
     report.collapsed = collapsed && claim.is_none();
+    ex.tally.cache = Some(outcome);
     let generation = ex.conn.worker.cache.generation();
     ex.asked = Some(Box::new(Asked {
         report,

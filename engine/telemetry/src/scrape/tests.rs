@@ -232,6 +232,34 @@ fn routes_and_servers_are_shown_by_class_and_time() {
 }
 
 #[test]
+fn caches_are_shown_by_route_and_by_worker() {
+    let registry = Registry::new();
+    for ix in 0..2 {
+        registry.route(ix, "cached").cache.hits.add(2);
+        registry.worker(ix).cache_entries.set(3 + ix as u64);
+        registry.worker(ix).cache_bytes.set(100);
+        registry.worker(ix).cache_evictions.inc();
+    }
+    registry.route(0, "plain").record(200, Duration::ZERO);
+    let parsed = scrape(&registry);
+    let requests = |outcome| {
+        parsed.get(&format!(
+            r#"ringfence_cache_requests_total{{route="cached",outcome="{outcome}"}}"#
+        ))
+    };
+    assert_eq!((requests("hit"), requests("miss")), (4.0, 0.0));
+    assert!(
+        !parsed
+            .samples
+            .keys()
+            .any(|series| series.contains("outcome") && series.contains("plain"))
+    );
+    assert_eq!(parsed.get(r#"ringfence_cache_entries{worker="1"}"#), 4.0);
+    assert_eq!(parsed.get(r#"ringfence_cache_bytes{worker="0"}"#), 100.0);
+    assert_eq!(parsed.get("ringfence_cache_evictions_total"), 2.0);
+}
+
+#[test]
 fn labels_are_escaped() {
     let registry = Registry::new();
     registry

@@ -1,0 +1,160 @@
+//! Purges that come from outside the request path.
+
+use std::sync::mpsc::Receiver;
+
+use ringfence_cache::Purge;
+use ringfence_http::path::{Normal, normalise};
+
+use crate::cache::{Purged, UrlPattern, order, without_scheme};
+use crate::house::House;
+use crate::tags;
+
+/// What is not to be answered with any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PurgeOrder {
+    /// All responses that have this tag.
+    Tag(String),
+    /// The responses of one URL, `http://host/path?query`, with whatever else they were stored under.
+    Url(String),
+    /// All responses of a host, as requests name it: with its port, where they do.
+    Host(String),
+    /// All whose URL begins so, byte by byte. The URL is meant as it is in keys: the path in its normal form, and of the query
+    /// what the route's rules count.
+    Prefix(String),
+    /// All whose URL matches this pattern, in which `*` stands for any run of bytes; otherwise as [`PurgeOrder::Prefix`].
+    Pattern(String),
+    /// Everything.
+    All,
+}
+
+/// Has every worker purge all of `what`, from any thread; `soft` leaves it to be validated. Each worker sends once it has
+/// done so. Requests that come after this call get nothing that is covered, whether their worker has sent or not.
+#[must_use]
+pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
+    let mut covered = Vec::new();
+    let mut patterns = Vec::new();
+    for order in what {
+        match order {
+            PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tags::tag(house, tag.as_bytes()))),
+            PurgeOrder::Url(url) => covered.extend(url_tags(house, url).map(Purged::Tag)),
+            PurgeOrder::Host(host) => covered.push(Purged::Tag(tags::host(house, host.as_bytes()))),
+            PurgeOrder::Prefix(url) => patterns.push(UrlPattern::prefix(url.as_bytes())),
+            PurgeOrder::Pattern(url) => patterns.push(UrlPattern::glob(url.as_bytes())),
+            PurgeOrder::All => covered.push(Purged::All),
+        }
+    }
+    if !patterns.is_empty() {
+        covered.push(Purged::Urls(patterns.into()));
+    }
+    let kind = if soft { Purge::Soft } else { Purge::Hard };
+    order(house, covered.into(), kind)
+}
+
+/// The tags that a URL's responses may have: whether a path's slashes are merged is up to the plan, and the plan may change.
+fn url_tags(house: &House, url: &str) -> impl Iterator<Item = u64> + use<> {
+    let url = url.split('#').next().unwrap_or_default().as_bytes();
+    let url = without_scheme(url);
+    let end = url.iter().position(|byte| matches!(byte, b'/' | b'?'));
+    let (host, rest) = url.split_at(end.unwrap_or(url.len()));
+    let (path, query) = match rest.iter().position(|byte| *byte == b'?') {
+        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
+        None => (rest, None),
+    };
+    let tag = |merge| {
+        let mut normal = Vec::new();
+        let path = match normalise(path, &mut normal, merge) {
+            Ok(Normal::Changed) => &normal,
+            Ok(Normal::Same) | Err(_) => path,
+        };
+        tags::url(house, host, path, query)
+    };
+    let (plain, merged) = (tag(false), tag(true));
+    [Some(plain), (merged != plain).then_some(merged)]
+        .into_iter()
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::RandomState;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use ringfence_balance::Limit;
+    use ringfence_io::mailbox;
+    use ringfence_telemetry::Registry;
+
+    use super::*;
+    use crate::cache::Note;
+    use crate::house::Order;
+
+    fn house(posts: Vec<ringfence_io::Postbox<Order>>) -> House {
+        House {
+            registry: Arc::new(Registry::new()),
+            posts,
+            logs: Vec::new(),
+            most_clients: 0,
+            most_idle: 0,
+            most_spilled: 0,
+            clients: Limit::new(),
+            secret: RandomState::new(),
+            purges: AtomicU64::new(0),
+        }
+    }
+
+    fn tags_of(house: &House, url: &str) -> Vec<u64> {
+        url_tags(house, url).collect()
+    }
+
+    #[test]
+    fn a_url_has_the_tag_that_its_requests_have() {
+        let house = house(Vec::new());
+        let tag = |path: &[u8], query| tags::url(&house, b"a.example:81", path, query);
+        assert_eq!(
+            tags_of(&house, "HTTP://A.example:81/x?y#z"),
+            [tag(b"/x", Some(b"y"))]
+        );
+        assert_eq!(tags_of(&house, "https://a.example:81"), [tag(b"/", None)]);
+        assert_eq!(
+            tags_of(&house, "http://a.example:81/%7e/./x"),
+            [tag(b"/~/x", None)]
+        );
+        let slashes = tags_of(&house, "http://a.example:81/x//y");
+        assert_eq!(slashes, [tag(b"/x//y", None), tag(b"/x/y", None)]);
+    }
+
+    #[test]
+    fn all_of_a_call_is_one_purge_for_each_worker() {
+        let (posts, mut boxes): (Vec<_>, Vec<_>) = (0..2).map(|_| mailbox()).unzip();
+        let house = house(posts);
+        let what = [
+            PurgeOrder::Tag("a".to_owned()),
+            PurgeOrder::Host("A.example".to_owned()),
+            PurgeOrder::Prefix("http://a/".to_owned()),
+            PurgeOrder::Pattern("http://*/b".to_owned()),
+        ];
+        let done = purge(&house, &what, true);
+        for orders in &mut boxes {
+            let Some(Order::Cache(note)) = orders.try_recv() else {
+                panic!("no order");
+            };
+            let Note::Purge {
+                what,
+                generation,
+                kind,
+                ..
+            } = note.0
+            else {
+                panic!("another note");
+            };
+            let [Purged::Tag(tag), Purged::Tag(host), Purged::Urls(urls)] = &*what else {
+                panic!("{} parts", what.len());
+            };
+            assert_eq!(*tag, tags::tag(&house, b"a"));
+            assert_eq!(*host, tags::host(&house, b"a.EXAMPLE"));
+            assert_eq!((urls.len(), generation, kind), (2, 1, Purge::Soft));
+            assert!(orders.try_recv().is_none());
+        }
+        assert!(done.try_recv().is_err(), "nobody has carried it out");
+    }
+}
