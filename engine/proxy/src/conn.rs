@@ -17,8 +17,18 @@ pub(crate) struct Conn {
     pub(crate) pending: Lease,
     /// An exchange has ended on it.
     pub(crate) has_served: bool,
+    /// What its last request has asked for again in the background.
+    pub(crate) again: Option<Again>,
     /// None where nobody is connected.
     seat: Option<Seat>,
+}
+
+/// A request that is to be made once more, for the store.
+pub(crate) struct Again {
+    /// The bytes of its head.
+    pub(crate) bytes: Lease,
+    /// The hash of its key.
+    pub(crate) key: u64,
 }
 
 impl Conn {
@@ -31,6 +41,7 @@ impl Conn {
             client: Client::Peer(stream),
             pending: Lease::empty(),
             has_served: false,
+            again: None,
         }
     }
 
@@ -41,6 +52,7 @@ impl Conn {
             client: Client::Nobody(peer),
             pending: Lease::empty(),
             has_served: false,
+            again: None,
             seat: None,
         }
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_cache::Object;
+use ringfence_cache::{Head, Object};
 use ringfence_config::{Action, Found, Route, RouteId, Sticky, UpstreamId};
 use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
 use ringfence_io::{Lease, now};
@@ -206,6 +206,14 @@ impl<'c> Exchange<'c> {
             tally,
             _in_flight: in_flight,
             conn,
+        }
+    }
+
+    /// The request's fields, as its client has sent them.
+    pub(crate) fn fields(&self) -> Head<'_> {
+        Head {
+            fields: &self.heads.request.fields,
+            bytes: &self.bytes,
         }
     }
 

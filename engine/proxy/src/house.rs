@@ -13,7 +13,7 @@ use ringfence_config::Plan;
 use ringfence_io::{ListenSocket, Mailbox, Postbox};
 use ringfence_telemetry::{LogQueue, Registry};
 
-use crate::cache::CacheNote;
+use crate::note::CacheNote;
 use crate::pool::{Spill, close_spilled, expire};
 
 /// What one worker is started with.

@@ -16,6 +16,7 @@
 //! | `epoch` | what a worker derived from one adopted plan |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
 //! | `refresh` | asking again in the background |
+//! | `note`, `pattern` | what the caches of the cores tell one another, and what URLs a purge is meant for |
 //! | `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
@@ -38,9 +39,11 @@ mod forwarding;
 mod house;
 mod journal;
 mod lane;
+mod note;
 mod own;
 mod pace;
 mod passage;
+mod pattern;
 pub mod pool;
 mod presence;
 mod purge;
@@ -56,7 +59,7 @@ mod walk;
 mod work;
 mod worker;
 
-pub use cache::CacheNote;
 pub use house::{Adoption, House, Order, WorkerSeed};
+pub use note::CacheNote;
 pub use purge::{PurgeOrder, purge};
 pub use work::work;

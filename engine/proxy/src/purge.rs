@@ -5,8 +5,10 @@ use std::sync::mpsc::Receiver;
 use ringfence_cache::Purge;
 use ringfence_http::path::{Normal, normalise};
 
-use crate::cache::{Purged, UrlPattern, order, without_scheme};
+use crate::cache::order;
 use crate::house::House;
+use crate::note::Purged;
+use crate::pattern::{UrlPattern, without_scheme};
 use crate::tags;
 
 /// What is not to be answered with any more.
@@ -85,8 +87,8 @@ mod tests {
     use ringfence_telemetry::Registry;
 
     use super::*;
-    use crate::cache::Note;
     use crate::house::Order;
+    use crate::note::Note;
 
     fn house(posts: Vec<ringfence_io::Postbox<Order>>) -> House {
         House {

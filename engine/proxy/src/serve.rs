@@ -11,6 +11,7 @@ use ringfence_io::{Spares, Stream};
 use crate::conn::Conn;
 use crate::coroutine::{Coroutine, Hatch};
 use crate::exchange::{Heads, Next};
+use crate::refresh;
 use crate::stations::{head, refuse};
 use crate::walk::walk;
 use crate::worker::{Admission, Worker};
@@ -89,6 +90,9 @@ async fn serve_all(hatch: Rc<Hatch<Conn, (Conn, Next)>>) -> Infallible {
             Err(malformed) => refuse::malformed(&mut conn, malformed).await,
         };
         conn.has_served = true;
+        if let Some(again) = conn.again.take() {
+            refresh::start(&conn, again);
+        }
         hatch.give((conn, next));
     }
 }

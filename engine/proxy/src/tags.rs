@@ -8,7 +8,6 @@ use ringfence_http::syntax::list_members;
 use crate::cache::Cache;
 use crate::exchange::Exchange;
 use crate::house::House;
-use crate::stations::lookup::request;
 
 /// Fields in which servers give tags: members of a list, or words.
 pub(crate) const FIELDS: [&[u8]; 3] = [b"cache-tag", b"surrogate-key", b"xkey"];
@@ -43,7 +42,7 @@ pub(crate) fn own_url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> [
         host,
         path,
         query,
-        head: request(ex),
+        head: ex.fields(),
     };
     let mut text = Vec::new();
     write_url(&parts, &rules.key, &mut text);

@@ -13,16 +13,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ringfence-http", &[]),
     ("ringfence-config", &["http"]),
     ("ringfence-balance", &["http", "config"]),
-    ("ringfence-cache", &["http"]),
+    ("ringfence-cache", &["config", "http"]),
     ("ringfence-telemetry", &["http", "config"]),
     ("ringfence-io", &["http", "config"]),
     (
         "ringfence-proxy",
-        &["http", "config", "balance", "telemetry", "io"],
+        &["http", "config", "balance", "cache", "telemetry", "io"],
     ),
     (
         "ringfence-control",
-        &["http", "config", "balance", "telemetry", "io"],
+        &["http", "config", "balance", "cache", "telemetry", "io"],
     ),
     (
         "ringfence",

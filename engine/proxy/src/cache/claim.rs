@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ringfence_cache::Object;
 
 use crate::cache::Cache;
-use crate::cache::note::{FlightKey, Outcome, SharedKey};
+use crate::note::{FlightKey, Outcome, SharedKey};
 
 /// For how long, in seconds, those who ask go alone after a response was for one client only.
 const ALONE: u64 = 10;

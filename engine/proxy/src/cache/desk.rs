@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::cache::note::{Asker, FlightKey};
+use crate::note::{Asker, FlightKey};
 
 /// Keys of which is remembered that their responses are for one client each. With more, those that are over are forgotten,
 /// and then all: they are found out anew.

@@ -6,7 +6,6 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `note` | what the cores tell one another |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
 //! | `pattern` | which URLs a purge means |
@@ -15,8 +14,6 @@
 mod asked;
 mod claim;
 mod desk;
-mod note;
-mod pattern;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -33,10 +30,8 @@ use ringfence_io::now;
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::claim::Claim;
 use self::desk::{Desk, Turn};
-use self::note::Asker;
-pub(crate) use self::note::{Answer, FlightKey, Note, Outcome, Purged, SharedKey, Wish};
-pub(crate) use self::pattern::{UrlPattern, without_scheme};
 use crate::house::{House, Order};
+use crate::note::{Answer, Asker, CacheNote, FlightKey, Note, Outcome, Purged, SharedKey, Wish};
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
@@ -46,9 +41,6 @@ const SPENT: u64 = 30 * 86_400;
 
 /// Of what the store may hold, one part in so many is what may be under way to it beside that.
 const RECORDED: usize = 4;
-
-/// A message from one core's cache to another's.
-pub struct CacheNote(pub(crate) Note);
 
 /// The cache of one core.
 pub(crate) struct Cache {

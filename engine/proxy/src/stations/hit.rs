@@ -10,7 +10,6 @@ use crate::edits;
 use crate::exchange::{Exchange, Hit, Next, Station};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
-use crate::stations::lookup::request;
 
 /// What of a stored response goes out.
 enum Part {
@@ -86,7 +85,7 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
 }
 
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
-    let request = request(ex);
+    let request = ex.fields();
     let stored = object.head();
     if condition(request, stored, object.status, object.date) == Condition::NotModified {
         return Part::Nothing;

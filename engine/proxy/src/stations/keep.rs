@@ -11,36 +11,43 @@ use ringfence_http::{Framing, Name, ResponseHead};
 use ringfence_io::{Lease, now, unix_now};
 
 use crate::body::Body;
-use crate::cache::{Fill, Purged, Recording, Report, Served};
+use crate::cache::{Fill, Recording, Report, Served};
 use crate::exchange::{Call, Exchange, Hit};
 use crate::forwarded::{self, Forwarded};
-use crate::retry::Failure;
-use crate::stations::lookup::{request, ttl};
+use crate::note::Purged;
+use crate::stations::lookup::ttl;
 use crate::tags;
 
 /// Bytes of a body that are held back until all of it is there and stored. Of a longer one those who wait are told to go for
 /// themselves, and it is sent on as it comes.
 const HELD_BACK: usize = 1 << 20;
 
-/// Looks at the head of a final response: gives what to answer with instead where it says that what is stored still holds,
-/// fails where what is stored is to stand in for it, and else begins to record what is to be stored.
-pub(crate) fn receive(
-    ex: &mut Exchange<'_>,
-    call: &Call,
-    body: &mut Body,
-) -> Result<Option<Hit>, Failure> {
+/// What is to become of a response.
+pub(crate) enum Kept {
+    PassOn,
+    /// The client is answered with this instead.
+    Answer(Hit),
+    /// What is stored is to stand in for it.
+    StandIn,
+}
+
+/// Looks at the head of a final response: says whether what is stored is to be used instead, and else begins to
+/// record what is to be stored.
+pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Kept {
     invalidate(ex, call);
     let Some(mut asked) = ex.asked.take() else {
-        return Ok(None);
+        return Kept::PassOn;
     };
     let status = ex.heads.response.status;
     match asked.fill.take() {
         None => {}
-        Some(fill) if status == 304 && fill.old.is_some() => return Ok(refresh(ex, call, fill)),
+        Some(fill) if status == 304 && fill.old.is_some() => {
+            return refresh(ex, call, fill).map_or(Kept::PassOn, Kept::Answer);
+        }
         Some(fill) if may_stand_in(status, &fill) => {
             asked.fill = Some(fill);
             ex.asked = Some(asked);
-            return Err(Failure::Stale);
+            return Kept::StandIn;
         }
         Some(mut fill) => match begin(ex, call, &fill) {
             Ok(recording) => {
@@ -59,7 +66,7 @@ pub(crate) fn receive(
         },
     }
     ex.asked = Some(asked);
-    Ok(None)
+    Kept::PassOn
 }
 
 /// Records a piece of the body, with the last one stores the response, and gives what is to be sent on now. Nothing is while
@@ -157,11 +164,11 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit
     let rules = ex.route().cache.as_ref().expect("only such routes fill");
     let head = &ex.heads.response;
     let response = response(ex, &call.head);
-    let personal = user(request(ex), rules).is_some();
+    let personal = user(ex.fields(), rules).is_some();
     let control = in_force(rules, response, head.status, personal);
     let asked = Request {
         method: ex.heads.request.method,
-        head: request(ex),
+        head: ex.fields(),
         control: fill.control,
     };
     storable(&asked, response, head.status, &control).map_err(Unfit::of)?;
@@ -231,7 +238,7 @@ fn finish(ex: &Exchange<'_>, mut fill: Fill) {
     let rules = ex.route().cache.as_ref().expect("only such routes fill");
     let response = response(ex, &head);
     let vary = Vary::of(response);
-    let personal = user(request(ex), rules).is_some();
+    let personal = user(ex.fields(), rules).is_some();
     let parsed: &ResponseHead = &ex.heads.response;
     let control = in_force(rules, response, parsed.status, personal);
     let made = with_circumstances(ex, &fill, response, &vary, |circumstances| {
@@ -281,7 +288,7 @@ fn with_circumstances<T>(
     make(&Circumstances {
         received,
         heuristic: Heuristic::default(),
-        request: forwarded.as_ref().map_or(request(ex), Forwarded::head),
+        request: forwarded.as_ref().map_or(ex.fields(), Forwarded::head),
         generation: fill.generation,
         tags: &tags,
     })

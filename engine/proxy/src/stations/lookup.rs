@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 
-use ringfence_cache::{
-    Head, Key, KeyParts, Object, RequestControl, Verdict, normal_query, write_key,
-};
+use ringfence_cache::{Key, KeyParts, Object, RequestControl, Verdict, normal_query, write_key};
 use ringfence_http::syntax::list_members;
 use ringfence_http::{Framing, Method, Name, Reason};
-use ringfence_io::{now, timeout_at};
+use ringfence_io::{Lease, now, timeout_at};
 
-use crate::cache::{
-    Answer, Asked, Claim, Fill, FlightKey, Old, Report, Served, SharedKey, Wish as Wanted,
-};
+use crate::cache::{Asked, Claim, Fill, Old, Report, Served};
+use crate::conn::Again;
 use crate::exchange::{Exchange, Hit, Station};
 use crate::forwarded::{self, Forwarded};
+use crate::note::{Answer, FlightKey, SharedKey, Wish as Wanted};
 use crate::presence::unless_gone;
-use crate::refresh;
 
 /// Fields of a request that some servers take for its method, host or path, in whose place no key has them. A request that has
 /// one passes by, so that nobody can have an answer stored that others would not get.
@@ -62,7 +59,7 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     if let Some(why) = passes_by(ex) {
         return pass(ex, Report::of(Served::Bypass, Some(why)));
     }
-    let control = RequestControl::of(request(ex));
+    let control = RequestControl::of(ex.fields());
     let cache = ex.conn.worker.cache.clone();
     cache.catch_up().await;
     let mut shared = None;
@@ -72,7 +69,7 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
             Look::Hit(mut hit) => {
                 if hit.report.outcome == Served::Updating && ex.heads.request.method == Method::Get
                 {
-                    refresh::start(ex, share(ex).hash);
+                    ex.conn.again = Some(again(ex));
                 }
                 hit.report.collapsed = collapsed;
                 return Station::Hit(hit);
@@ -137,7 +134,7 @@ fn passes_by(ex: &Exchange<'_>) -> Option<&'static str> {
     let has_body = !matches!(head.framing, Framing::None | Framing::Length(0));
     let asks = |name: &&[u8]| head.fields.find(&ex.bytes, name).is_some();
     let conditional = [Name::IfMatch, Name::IfUnmodifiedSince];
-    let request = request(ex);
+    let request = ex.fields();
     let cookie = |name: &String| ringfence_cache::cookie(request, name.as_bytes()).is_some();
     let bypassed = rules.bypass.cookies.iter().any(cookie)
         || rules
@@ -235,6 +232,14 @@ fn fetch(
     Station::Dial
 }
 
+/// What is asked for again once the client has its answer.
+fn again(ex: &Exchange<'_>) -> Again {
+    Again {
+        bytes: Lease::copy_from(&ex.bytes),
+        key: share(ex).hash,
+    }
+}
+
 /// Looks into the store of this core.
 fn look(ex: &Exchange<'_>, control: &RequestControl) -> Look {
     let worker = &ex.conn.worker;
@@ -247,7 +252,7 @@ fn look(ex: &Exchange<'_>, control: &RequestControl) -> Look {
     };
     let mut forwarded = None;
     let select = |object: &Arc<Object>| match forwarded::differs(ex, object.vary()) {
-        false => object.is_selected_by(request(ex), buf),
+        false => object.is_selected_by(ex.fields(), buf),
         true => {
             let forwarded = forwarded.get_or_insert_with(|| Forwarded::of(ex));
             object.is_selected_by(forwarded.head(), buf)
@@ -320,14 +325,6 @@ fn is_worth_sharing(ex: &Exchange<'_>, wish: &Wish) -> bool {
     head.method == Method::Get && !part && !wish.control.no_store
 }
 
-/// The request's fields, as its client has sent them.
-pub(crate) fn request<'e>(ex: &'e Exchange<'_>) -> Head<'e> {
-    Head {
-        fields: &ex.heads.request.fields,
-        bytes: &ex.bytes,
-    }
-}
-
 /// Writes the request's key.
 fn write(ex: &Exchange<'_>, out: &mut Vec<u8>) {
     let head = &ex.heads.request;
@@ -342,7 +339,7 @@ fn write(ex: &Exchange<'_>, out: &mut Vec<u8>) {
         host: head.authority.of(&ex.bytes),
         path: ex.path(),
         query: head.query.map(|query| query.of(&ex.bytes)),
-        head: request(ex),
+        head: ex.fields(),
     };
     write_key(&parts, rules, out);
     if ex.facts.trusted {
@@ -374,7 +371,7 @@ fn flight(ex: &Exchange<'_>, key: &SharedKey) -> FlightKey {
         let vary = known.value.vary();
         bytes.extend_from_slice(&key.bytes);
         match forwarded::differs(ex, vary) {
-            false => vary.write_selection(request(ex), &mut bytes),
+            false => vary.write_selection(ex.fields(), &mut bytes),
             true => vary.write_selection(Forwarded::of(ex).head(), &mut bytes),
         }
     }

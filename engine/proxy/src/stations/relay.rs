@@ -13,7 +13,8 @@ use crate::exchange::{Call, Exchange, Next, Station};
 use crate::own::takes_away;
 use crate::passage;
 use crate::retry::Failure;
-use crate::stations::{hit, keep};
+use crate::stations::hit;
+use crate::stations::keep::{self, Kept};
 use crate::upload::{Ended, Upload, alongside};
 
 /// How often to look whether the request's body is still on its way.
@@ -29,8 +30,10 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next,
         let epoch = ex.epoch.clone();
         body.drop_trailers(move |name| takes_away(&epoch.plan.route(route).response_headers, name));
     }
-    if let Some(hit) = keep::receive(ex, call, &mut body)? {
-        return Ok(hit::answer(ex, hit).await);
+    match keep::receive(ex, call, &mut body) {
+        Kept::PassOn => {}
+        Kept::Answer(stored) => return Ok(hit::answer(ex, stored).await),
+        Kept::StandIn => return Err(Failure::Stale),
     }
     let mut out = Scratch::take();
     edits::write_response(ex, call, coding, keep, &mut out);

@@ -5,7 +5,10 @@ use std::sync::mpsc::Sender;
 
 use ringfence_cache::{Key, Object, Purge};
 
-use crate::cache::UrlPattern;
+use crate::pattern::UrlPattern;
+
+/// A message from one core's cache to another's.
+pub struct CacheNote(pub(crate) Note);
 
 /// A key that may be handed to another core.
 #[derive(Clone)]
