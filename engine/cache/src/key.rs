@@ -73,7 +73,7 @@ pub fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
     }
     for (at, pair) in pairs.into_iter().enumerate() {
         out.push(if at == 0 { b'?' } else { b'&' });
-        out.extend_from_slice(&pair);
+        out.extend_from_slice(pair);
     }
 }
 

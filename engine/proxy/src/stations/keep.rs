@@ -81,7 +81,9 @@ pub(crate) fn record(ex: &mut Exchange<'_>, data: Lease, done: bool) -> Option<L
     if !recording.has_room(data.len()) {
         let held = [&recording.body[recording.sent..], &data].concat();
         let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
-        fill.map(release);
+        if let Some(_fill) = fill {
+            release(_fill)
+        }
         return Some(Lease::copy_from(&held));
     }
     recording.body.extend_from_slice(&data);
