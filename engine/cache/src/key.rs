@@ -65,15 +65,17 @@ pub fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
         out.push(b'?');
         return write_query(query, out);
     }
-    let counts = |pair: &&[u8]| rules.query.counts(name_of(pair));
-    let mut pairs: Vec<&[u8]> = query.split(|byte| *byte == b'&').filter(counts).collect();
+    let pairs = query.split(|byte| *byte == b'&').map(normal_query);
+    let mut pairs: Vec<Vec<u8>> = pairs
+        .filter(|pair| rules.query.counts(name_of(pair)))
+        .collect();
     if rules.sort {
         // Those of one name stay in their order, which may mean something.
         pairs.sort_by(|one, other| name_of(one).cmp(name_of(other)));
     }
     for (at, pair) in pairs.into_iter().enumerate() {
         out.push(if at == 0 { b'?' } else { b'&' });
-        out.extend_from_slice(pair);
+        out.extend_from_slice(&pair);
     }
 }
 
@@ -247,6 +249,11 @@ mod tests {
                 "key = { keep = [\"b\"] }",
                 "a/x?a=1&b=2&b",
                 "http://a/x?b=2&b",
+            ),
+            (
+                "key = { keep = [\"b\"] }",
+                "a/x?%62=%2f",
+                "http://a/x?b=%2F",
             ),
             (
                 "key = { drop = [\"u_*\"] }",

@@ -133,10 +133,10 @@ impl Epoch {
 /// Tells apart what is asked by different routes, of different upstreams or in different ways: it stays the same over a reload that changes
 /// none of that.
 fn realm(plan: &Plan, route: &Route) -> u64 {
-    let Action::Upstream(upstream) = route.action else {
+    let (Action::Upstream(upstream), Some(_)) = (&route.action, &route.cache) else {
         return 0;
     };
-    let upstream = plan.upstream(upstream);
+    let upstream = plan.upstream(*upstream);
     let asked = (
         &route.matcher,
         &upstream.name,
