@@ -147,16 +147,16 @@ pub(crate) struct PurgeArgs {
     /// Purge all responses with this tag; several may be given, apart or with commas
     #[arg(long, value_name = "TAG", value_delimiter = ',', group = "what")]
     pub(crate) tag: Vec<String>,
-    /// Purge the responses of this URL, such as http://example.com/a?b=c; may be repeated
+    /// Purge the responses of this URL, such as `http://example.com/a?b=c`; may be repeated
     #[arg(long, value_name = "URL", group = "what")]
     pub(crate) url: Vec<String>,
     /// Purge all responses of this host, named as requests do; may be repeated
     #[arg(long, value_name = "HOST", group = "what")]
     pub(crate) host: Vec<String>,
-    /// Purge what has a URL like this, in which * stands for anything, such as http://example.com/*.css; may be repeated
+    /// Purge what has a URL like this, in which * stands for anything, such as `http://example.com/*.css`; may be repeated
     #[arg(long, value_name = "PATTERN", group = "what")]
     pub(crate) pattern: Vec<String>,
-    /// Purge what has a URL that begins so, such as http://example.com/a/; may be repeated
+    /// Purge what has a URL that begins so, such as `http://example.com/a/`; may be repeated
     #[arg(long, value_name = "PREFIX", group = "what")]
     pub(crate) prefix: Vec<String>,
     /// Purge everything
