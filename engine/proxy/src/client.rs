@@ -13,7 +13,7 @@ use ringfence_io::{Outgoing, Pipe, Stream};
 pub(crate) enum Client {
     Peer(Rc<Stream>),
     /// Nobody: it is fetched for the store, on behalf of the one that asked last, from this address.
-    Nobody(IpAddr),
+    Nobody(Box<IpAddr>),
 }
 
 impl Client {
@@ -25,7 +25,7 @@ impl Client {
                 .peer()
                 .ip()
                 .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            Self::Nobody(ip) => *ip,
+            Self::Nobody(ip) => **ip,
         }
     }
 

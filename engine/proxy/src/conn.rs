@@ -18,7 +18,7 @@ pub(crate) struct Conn {
     /// An exchange has ended on it.
     pub(crate) has_served: bool,
     /// What its last request has asked for again in the background.
-    pub(crate) again: Option<Again>,
+    pub(crate) again: Option<Box<Again>>,
     /// None where nobody is connected.
     seat: Option<Seat>,
 }
@@ -49,7 +49,7 @@ impl Conn {
     pub(crate) fn nobody(worker: Rc<Worker>, peer: IpAddr) -> Self {
         Self {
             worker,
-            client: Client::Nobody(peer),
+            client: Client::Nobody(Box::new(peer)),
             pending: Lease::empty(),
             has_served: false,
             again: None,

@@ -91,7 +91,7 @@ async fn serve_all(hatch: Rc<Hatch<Conn, (Conn, Next)>>) -> Infallible {
         };
         conn.has_served = true;
         if let Some(again) = conn.again.take() {
-            refresh::start(&conn, again);
+            refresh::start(&conn, *again);
         }
         hatch.give((conn, next));
     }

@@ -69,7 +69,7 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
             Look::Hit(mut hit) => {
                 if hit.report.outcome == Served::Updating && ex.heads.request.method == Method::Get
                 {
-                    ex.conn.again = Some(again(ex));
+                    ex.conn.again = Some(Box::new(again(ex)));
                 }
                 hit.report.collapsed = collapsed;
                 return Station::Hit(hit);
