@@ -6,7 +6,7 @@ use super::entry::State;
 use super::stored::{Purge, Stored};
 
 /// Tags of which the purge may be remembered, however few entries there are.
-const LEAST_ROOM: usize = 1024;
+const LEAST_ROOM: usize = 4096;
 
 /// Entries that make room for one more.
 const ENTRIES_EACH: usize = 16;
@@ -108,6 +108,12 @@ impl Purges {
         self.count += 1;
         self.all.raise(generation, kind);
         self.raise_floor(generation);
+        if kind == Purge::Hard {
+            // What they cover is dead by this one.
+            let newer = |record: &mut Record| record.marks.hard.max(record.marks.soft) > generation;
+            self.tags.retain(newer);
+            self.shrink();
+        }
     }
 
     /// Counts a purge of which no record is kept: whoever calls looks at all that is stored, and what has yet to come is refused.
@@ -150,11 +156,14 @@ impl Purges {
         1 + entries / (room / 4)
     }
 
-    /// Once all stored responses have been held against the purges up to this count: forgets those where there are too many,
-    /// and lets the floor cover what has yet to come.
+    /// Once all stored responses have been held against the purges up to this count: forgets the older of those where there
+    /// are too many, and lets the floor cover what has yet to come. The last ones are kept, so that what is asked for while
+    /// others are purged is not refused for that.
     pub(crate) fn swept(&mut self, count: u64, entries: usize) {
-        if self.tags.len() > room(entries) / 2 {
-            self.forget(count);
+        let room = room(entries);
+        if self.tags.len() > room / 2 {
+            let older = self.count.saturating_sub(room as u64 / 4);
+            self.forget(count.min(older));
         }
     }
 
@@ -169,7 +178,11 @@ impl Purges {
             keep
         });
         self.floor = floor;
-        if self.tags.is_empty() || self.tags.len() < self.tags.capacity() / 8 {
+        self.shrink();
+    }
+
+    fn shrink(&mut self) {
+        if self.tags.len() <= self.tags.num_buckets() / 8 {
             self.tags.shrink_to_fit(|record| record.tag);
         }
     }
@@ -219,20 +232,18 @@ mod tests {
     #[test]
     fn what_is_forgotten_is_refused_all_the_same() {
         let mut purges = Purges::new();
-        for tag in 0..2000 {
+        for tag in 0..8000 {
             purges.purge_tag(tag, 10 + tag, Purge::Soft);
         }
         let late = Response(11, [7]);
         assert!(purges.refuses(&late));
         let held = purges.bytes();
-        purges.swept(1990, 0);
-        assert!(purges.bytes() * 8 < held);
-        assert!(purges.refuses(&late) && purges.refuses(&Response(11, [5000])));
-        let after = 10 + 1990;
+        purges.swept(7990, 0);
+        assert!(purges.bytes() * 4 < held);
+        assert!(purges.refuses(&late) && purges.refuses(&Response(11, [9000])));
+        // The last quarter of the room is known still.
+        let after = 10 + 8000 - LEAST_ROOM as u64 / 4;
         assert!(!purges.refuses(&Response(after, [7])));
-        assert!(
-            purges.refuses(&Response(after, [1995])),
-            "it is known still"
-        );
+        assert!(purges.refuses(&Response(after, [7995])));
     }
 }
