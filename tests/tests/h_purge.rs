@@ -129,6 +129,43 @@ fn a_soft_purge_has_it_validated() {
     assert_eq!(asked(&ringfence, &origin, "/x/1"), 0, "it holds again");
 }
 
+/// An origin that says once how its answer may be kept and under which tag, and then only that it still holds.
+fn terse() -> Origin {
+    Origin::serving("terse", |visit: &mut Visit| {
+        while let Some(request) = visit.request()? {
+            visit.send(match request.field("if-none-match") {
+                Some(_) => "HTTP/1.1 304 Not Modified\r\nETag: \"1\"\r\n\r\n",
+                None => "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nETag: \"1\"\r\nCache-Tag: a\r\nCache-Control: max-age=600, must-revalidate\r\n\r\nbody",
+            })?;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn a_response_keeps_its_tags_when_it_is_validated() {
+    let origin = terse();
+    let ringfence = start(&origin);
+    fill(&ringfence, &origin, &["/x"]);
+    ringfence
+        .client()
+        .asks("GET", "/x", "Cache-Control: no-cache\r\n")
+        .expect(200);
+    assert_eq!(asked(&ringfence, &origin, "/x"), 0, "it was validated");
+    purge(&ringfence, &["--tag", "a"]).succeeded();
+    assert!(asked(&ringfence, &origin, "/x") > 0);
+}
+
+#[test]
+fn what_must_be_validated_does_not_stand_in_when_it_is_purged_softly() {
+    let mut origin = terse();
+    let ringfence = start(&origin);
+    fill(&ringfence, &origin, &["/x"]);
+    purge(&ringfence, &["--tag", "a", "--soft"]).succeeded();
+    origin.dies();
+    ringfence.client().gets("/x").expect(502);
+}
+
 /// Every purge is followed by a request, on whichever core: none may be answered with what was there before.
 #[test]
 fn nothing_purged_is_answered_with_once_the_call_has_returned() {

@@ -25,6 +25,12 @@ impl<'a> Head<'a> {
         self.values(id).next()
     }
 
+    /// The value of the first cookie of that name.
+    #[must_use]
+    pub fn cookie(self, name: &str) -> Option<&'a [u8]> {
+        self.fields.cookie(self.bytes, name)
+    }
+
     /// The values of all field lines with this id.
     pub(crate) fn values(self, id: Name) -> impl Iterator<Item = &'a [u8]> {
         self.fields.get_all(self.bytes, id)

@@ -2,7 +2,7 @@
 
 use ringfence_config::{CacheRules, KeyQuery, KeyRules, PerUser};
 use ringfence_http::Name;
-use ringfence_http::syntax::{UNRESERVED, trim_ows};
+use ringfence_http::syntax::UNRESERVED;
 
 use crate::head::Head;
 
@@ -27,10 +27,10 @@ pub struct KeyParts<'a> {
 pub const REALM: usize = size_of::<u64>();
 
 /// Stands before each part of a key that is not in the URL; no URL and no field has it.
-const PART: u8 = b'\n';
+pub const PART: u8 = b'\n';
 
 /// Stands before each value of a part; no field has it.
-const VALUE: u8 = 1;
+pub const VALUE: u8 = 1;
 
 /// Writes a request's key over what `out` holds: behind [`REALM`] bytes, its URL in normal form, as far as the rules say that
 /// it counts, and what counts beside it.
@@ -46,7 +46,7 @@ pub fn write_key(parts: &KeyParts<'_>, rules: &CacheRules, out: &mut Vec<u8>) {
 pub fn user<'a>(head: Head<'a>, rules: &CacheRules) -> Option<&'a [u8]> {
     match rules.per_user.as_ref()? {
         PerUser::Authorization => head.values(Name::Authorization).next(),
-        PerUser::Cookie(name) => cookie(head, name.as_bytes()),
+        PerUser::Cookie(name) => head.cookie(name),
     }
 }
 
@@ -101,7 +101,7 @@ fn write_rest(head: Head<'_>, rules: &CacheRules, out: &mut Vec<u8>) {
         }
     }
     for name in &rules.key.cookies {
-        write_part(cookie(head, name.as_bytes()), out);
+        write_part(head.cookie(name), out);
     }
     if rules.key.device {
         let agent = head.values(Name::UserAgent).next().unwrap_or_default();
@@ -119,18 +119,6 @@ fn write_part(part: Option<&[u8]>, out: &mut Vec<u8>) {
         out.push(VALUE);
         out.extend_from_slice(part);
     }
-}
-
-/// The value of the first cookie of that name (RFC 6265 section 4.2).
-#[must_use]
-pub fn cookie<'a>(head: Head<'a>, name: &[u8]) -> Option<&'a [u8]> {
-    let pairs = head
-        .values(Name::Cookie)
-        .flat_map(|line| line.split(|byte| *byte == b';'));
-    pairs.map(trim_ows).find_map(|pair| {
-        let value = pair.strip_prefix(name)?.strip_prefix(b"=")?;
-        Some(value)
-    })
 }
 
 /// The class of device that a User-Agent tells: those that servers make other pages for.

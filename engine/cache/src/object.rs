@@ -10,12 +10,9 @@ use crate::freshness::{Freshness, Heuristic, Received};
 use crate::head::Head;
 use crate::request::RequestControl;
 use crate::response::ResponseControl;
-use crate::reuse::{Verdict, judge};
+use crate::reuse::{Verdict, insists, judge};
 use crate::store::Stored;
 use crate::vary::Vary;
-
-/// Bytes of the empty line that ends a head.
-const CRLF: usize = 2;
 
 /// A stored response. It is never changed: what validates it makes another one with the same body.
 #[derive(Debug)]
@@ -34,7 +31,6 @@ pub struct Object {
     pub body: Bytes,
     head: Box<[u8]>,
     fields: Fields,
-    lines_start: usize,
     vary: Vary,
     selection: Box<[u8]>,
     tags: Box<[u64]>,
@@ -84,7 +80,6 @@ impl Object {
             bytes,
         };
         let fields = read(&kept)?.fields;
-        let lines_start = kept.iter().position(|byte| *byte == b'\n');
         let vary = Vary::of(said);
         let mut selection = Vec::new();
         vary.write_selection(circumstances.request, &mut selection);
@@ -102,7 +97,6 @@ impl Object {
             body,
             head: kept.into(),
             fields,
-            lines_start: lines_start.map_or(0, |at| at + 1),
             vary,
             selection: selection.into(),
             tags: circumstances.tags.into(),
@@ -110,17 +104,16 @@ impl Object {
         })
     }
 
-    /// The same response after a 304 said that it still holds, which has `head`: with the fields of both (RFC 9111 section
-    /// 3.2).
+    /// The head that it has after a 304 said that it still holds, which has `head`: with the fields of both (RFC 9111 section
+    /// 3.2), and the bytes that it lies in.
     ///
     /// # Errors
-    /// When the head has become too large to be read again.
-    pub fn refreshed(
+    /// When it is too large to be read again.
+    pub fn merged(
         &self,
         head: &ResponseHead,
         bytes: &[u8],
-        circumstances: &Circumstances<'_>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<(ResponseHead, Vec<u8>), Fault> {
         let mut merged = Vec::with_capacity(self.head.len() + bytes.len());
         let mut writer = HeadWriter::new(&mut merged);
         writer.status_line(self.status);
@@ -144,11 +137,7 @@ impl Object {
         writer.end();
         let mut both = read(&merged)?;
         both.version = head.version;
-        let control = ResponseControl::in_force(Head {
-            fields: &both.fields,
-            bytes: &merged,
-        });
-        Self::new(&both, &merged, control, self.body.clone(), circumstances)
+        Ok((both, merged))
     }
 
     /// Its head's fields, as they are sent again.
@@ -158,12 +147,6 @@ impl Object {
             fields: &self.fields,
             bytes: &self.head,
         }
-    }
-
-    /// All of its field lines, each with its CRLF.
-    #[must_use]
-    pub fn lines(&self) -> &[u8] {
-        &self.head[self.lines_start..self.head.len() - CRLF]
     }
 
     /// What selects it.
@@ -195,6 +178,16 @@ impl Object {
     #[must_use]
     pub fn judge(&self, asked: &RequestControl, now: u64) -> Verdict {
         judge(&self.freshness, &self.control, asked, now)
+    }
+
+    /// What is to be done with it where it counts as stale, however fresh it was.
+    #[must_use]
+    pub fn judge_stale(&self) -> Verdict {
+        let may_stand_in = !insists(&self.control);
+        Verdict::Validate {
+            if_error: may_stand_in,
+            if_gone: may_stand_in,
+        }
     }
 }
 

@@ -67,7 +67,7 @@ pub fn judge(
 }
 
 /// Whether the origin wants to be asked before a stale response is used, whatever else is said (section 4.2.4).
-fn insists(control: &ResponseControl) -> bool {
+pub(crate) fn insists(control: &ResponseControl) -> bool {
     control.must_revalidate
         || control.proxy_revalidate
         || control.s_maxage != Seconds::Absent

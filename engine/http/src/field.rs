@@ -109,6 +109,16 @@ impl Fields {
             .map(move |field| field.value.of(buf))
     }
 
+    /// The value of the first cookie of that name (RFC 6265 section 5.4).
+    pub fn cookie<'b>(&self, buf: &'b [u8], name: &str) -> Option<&'b [u8]> {
+        self.get_all(buf, Name::Cookie)
+            .flat_map(|line| line.split(|byte| *byte == b';'))
+            .find_map(|pair| {
+                let pair = pair.trim_ascii();
+                pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+            })
+    }
+
     /// True if a Connection field names this field, so that it must not be forwarded (RFC 9110
     /// section 7.6.1).
     ///

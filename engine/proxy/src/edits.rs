@@ -1,15 +1,14 @@
 //! The heads that we send on: what is copied, what is dropped, what is added.
 
-use ringfence_config::{CacheRules, SameSite, Sticky};
+use ringfence_config::{SameSite, Sticky};
 use ringfence_http::{FieldCopier, Framing, HeadWriter, Name, Version};
 use ringfence_io::Lease;
 
 use crate::body::Coding;
-use crate::cache::{Asked, Report};
+use crate::cache_fields::{is_inner, write_conditions, write_report};
 use crate::exchange::{Call, Exchange, Tally};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
-use crate::tags;
 
 /// Writes the head of the request to the server (RFC 9110 section 7.6).
 pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
@@ -115,65 +114,6 @@ pub(crate) fn write_response(
     }
     write_persistence(ex, &mut writer, keep);
     writer.end();
-}
-
-/// Asks whether what is stored still holds (RFC 9111 section 4.3.1).
-fn write_conditions(asked: &Asked, own: &mut Own<'_, '_>) {
-    let Some(old) = asked.fill.as_ref().and_then(|fill| fill.old.as_ref()) else {
-        return;
-    };
-    let head = old.object.head();
-    for (condition, validator) in [
-        ("If-None-Match", Name::ETag),
-        ("If-Modified-Since", Name::LastModified),
-    ] {
-        if let Some(value) = head.value(validator) {
-            own.field(condition.as_bytes(), value);
-        }
-    }
-}
-
-/// Fields between an origin and its caches, or that we write ourselves.
-pub(crate) fn is_inner(rules: &CacheRules, name: &[u8]) -> bool {
-    let is = |field: &&[u8]| field.eq_ignore_ascii_case(name);
-    name.eq_ignore_ascii_case(b"ringfence-cache-control")
-        || name.eq_ignore_ascii_case(b"x-cache")
-        || !rules.expose_tags && tags::FIELDS.iter().any(is)
-}
-
-/// Says how the cache had a part in a response: `Cache-Status` (RFC 9211), `X-Cache`, and what browsers are told.
-pub(crate) fn write_report(ex: &Exchange<'_>, own: &mut Own<'_, '_>, report: &Report) {
-    let rules = ex.route().cache.as_ref();
-    if let Some(browser) = rules.and_then(|rules| rules.browser.as_deref()) {
-        own.field(b"Cache-Control", browser.as_bytes());
-    }
-    own.with(b"cache-status", |writer| {
-        writer.field_name(b"Cache-Status");
-        report.write(writer.value_buf());
-        write_key(ex, writer.value_buf());
-        writer.end_field();
-    });
-    own.field(b"X-Cache", report.outcome.word());
-}
-
-/// The request's URL as a string (RFC 8941 section 3.3.3): what it is stored under begins with it.
-fn write_key(ex: &Exchange<'_>, out: &mut Vec<u8>) {
-    let head = &ex.heads.request;
-    out.extend_from_slice(b"; key=\"");
-    let start = out.len();
-    out.extend_from_slice(head.authority.of(&ex.bytes));
-    out.extend_from_slice(ex.path());
-    if let Some(query) = head.query {
-        out.push(b'?');
-        out.extend_from_slice(query.of(&ex.bytes));
-    }
-    // Neither a host nor a path has what would need an escape.
-    for byte in &mut out[start..] {
-        if matches!(byte, b'"' | b'\\' | 0x7f.. | 0..b' ') {
-            *byte = b'_';
-        }
-    }
-    out.push(b'"');
 }
 
 /// What we add to any response on a route: the fields that show how the request was served, and

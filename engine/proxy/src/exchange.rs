@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_cache::{Head, Object};
-use ringfence_config::{Action, Found, Route, RouteId, Sticky, UpstreamId};
+use ringfence_cache::{Head, KeyParts, Object};
+use ringfence_config::{Action, CacheRules, Found, Params, Route, RouteId, Sticky, UpstreamId};
 use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
 use ringfence_io::{Lease, now};
 use smallvec::SmallVec;
@@ -214,6 +214,34 @@ impl<'c> Exchange<'c> {
         Head {
             fields: &self.heads.request.fields,
             bytes: &self.bytes,
+        }
+    }
+
+    /// What the route keeps, and how; only stations behind Lookup ask.
+    pub(crate) fn rules(&self) -> &CacheRules {
+        let rules = self.route().cache.as_deref();
+        rules.expect("Route leads only requests for a route with a cache to Lookup")
+    }
+
+    /// What of the request makes the key of its response.
+    pub(crate) fn key_parts(&self) -> KeyParts<'_> {
+        let head = &self.heads.request;
+        let route = self.facts.route.expect("the exchange has been routed");
+        KeyParts {
+            realm: self.epoch.realms[route.index()],
+            scheme: "http",
+            host: head.authority.of(&self.bytes),
+            path: self.path(),
+            query: head.query.map(|query| query.of(&self.bytes)),
+            head: self.fields(),
+        }
+    }
+
+    /// What the path has for the parameters of the route's pattern.
+    pub(crate) fn params(&self) -> Params<'_> {
+        match self.facts.found {
+            Some(found) => self.epoch.plan.router.params(found, self.path()),
+            None => Params::default(),
         }
     }
 

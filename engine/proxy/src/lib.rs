@@ -21,12 +21,15 @@
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
 //! | `purge` | purges that come from outside |
+//! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
 //! | `cache` | the stored responses of one core, and who fetches what |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
 mod body;
+mod bypass;
 mod cache;
+mod cache_fields;
 mod client;
 mod conn;
 mod coroutine;
@@ -38,6 +41,7 @@ mod forwarded;
 mod forwarding;
 mod house;
 mod journal;
+mod keys;
 mod lane;
 mod note;
 mod own;

@@ -36,6 +36,17 @@ pub(crate) struct FlightKey {
     pub(crate) bytes: Arc<[u8]>,
 }
 
+impl FlightKey {
+    /// That of all who want the key, as far as nothing is known of what its response depends on.
+    pub(crate) fn of(key: &SharedKey) -> Self {
+        Self {
+            home: key.hash,
+            hash: key.hash,
+            bytes: key.bytes.clone(),
+        }
+    }
+}
+
 /// A request that waits for what the key's home answers.
 #[derive(Clone, Copy)]
 pub(crate) struct Asker {

@@ -1,7 +1,7 @@
 //! The tags of responses, by which they are purged.
 
 use ringfence_cache::{Head, KeyParts, normal_query, write_url};
-use ringfence_config::Params;
+use ringfence_config::KeyQuery;
 use ringfence_http::Name;
 use ringfence_http::syntax::list_members;
 
@@ -28,25 +28,29 @@ pub(crate) fn tag(house: &House, tag: &[u8]) -> u64 {
     tagged(house, b't', tag)
 }
 
-/// The tags that all responses of a URL of the request's host have: of the URL itself, and of what of it counts on the route.
-pub(crate) fn own_url(ex: &Exchange<'_>, path: &[u8], query: Option<&[u8]>) -> [u64; 2] {
+/// The tags that all responses of a URL of the request's host have: of the URL itself, and of what of it counts on the route
+/// where that is not all.
+pub(crate) fn own_url(
+    ex: &Exchange<'_>,
+    path: &[u8],
+    query: Option<&[u8]>,
+) -> impl Iterator<Item = u64> + use<> {
     let house = &ex.conn.worker.house;
     let host = ex.heads.request.authority.of(&ex.bytes);
     let whole = url(house, host, path, query);
-    let Some(rules) = &ex.route().cache else {
-        return [whole; 2];
-    };
+    let key = &ex.rules().key;
+    if key.query == KeyQuery::All && !key.sort && key.host {
+        return [Some(whole), None].into_iter().flatten();
+    }
     let parts = KeyParts {
-        realm: 0,
-        scheme: "http",
-        host,
         path,
         query,
-        head: ex.fields(),
+        ..ex.key_parts()
     };
     let mut text = Vec::new();
-    write_url(&parts, &rules.key, &mut text);
-    [whole, tagged(house, b'k', &text)]
+    write_url(&parts, key, &mut text);
+    let counted = tagged(house, b'k', &text);
+    [Some(whole), Some(counted)].into_iter().flatten()
 }
 
 /// The tag that all responses of a URL have.
@@ -93,10 +97,7 @@ pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let mut tags = vec![host(&cache.house, name)];
     tags.extend(own_url(ex, ex.path(), query));
     tags.extend(given(response).map(|tag| hash(cache, tag)));
-    let params = match ex.facts.found {
-        Some(found) => ex.epoch.plan.router.params(found, ex.path()),
-        None => Params::default(),
-    };
+    let params = ex.params();
     let rules = ex.route().cache.as_ref();
     for template in rules.iter().flat_map(|rules| &rules.tags) {
         let mut text = Vec::new();

@@ -101,9 +101,9 @@ impl Worker {
         }
     }
 
-    /// True while clients are connected.
+    /// True while clients are connected, to whichever worker: those of another may wait for what this one's cache knows.
     pub(crate) fn has_connections(&self) -> bool {
-        !self.guests.borrow().is_empty()
+        self.house.clients.active() > 0
     }
 
     /// Cuts off every client.

@@ -2,6 +2,7 @@
 
 mod http;
 mod invalidation;
+mod renewed;
 mod rules;
 mod shared;
 mod stale;

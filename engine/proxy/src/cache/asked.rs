@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_cache::{Object, RequestControl};
+use ringfence_cache::{Object, RequestControl, ResponseControl};
 use ringfence_http::{Name, write_decimal};
 use ringfence_io::Lease;
 
@@ -67,9 +67,7 @@ impl Report {
             detail: None,
         }
     }
-}
 
-impl Report {
     /// Writes our member of `Cache-Status`.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"ringfence");
@@ -131,6 +129,8 @@ pub(crate) struct Old {
 pub(crate) struct Recording {
     /// The bytes of its head.
     pub(crate) head: Lease,
+    /// What counts of its directives.
+    pub(crate) control: ResponseControl,
     pub(crate) body: Vec<u8>,
     /// Bytes that it may have.
     pub(crate) most: usize,

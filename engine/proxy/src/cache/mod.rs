@@ -8,7 +8,6 @@
 //! |---|---|
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
-//! | `pattern` | which URLs a purge means |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
 mod asked;
@@ -194,12 +193,8 @@ impl Cache {
     pub(crate) fn offer(&self, key: &SharedKey, object: &Arc<Object>) -> bool {
         let kept = self.keep(key, object);
         if kept {
-            let flight = FlightKey {
-                home: key.hash,
-                hash: key.hash,
-                bytes: key.bytes.clone(),
-            };
-            self.end(&flight, Outcome::Stored(key.clone(), object.clone()));
+            let stored = Outcome::Stored(key.clone(), object.clone());
+            self.end(&FlightKey::of(key), stored);
         }
         kept
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringfence_balance::{Want, hash_key};
 use ringfence_config::{Balance, Endpoint, HashKey};
-use ringfence_http::{Name, Reason};
+use ringfence_http::Reason;
 use ringfence_io::{Lease, Stream, is_shortage, now, sleep, timeout_at};
 
 use crate::exchange::{Call, Exchange, Station};
@@ -121,7 +121,7 @@ fn key(ex: &Exchange<'_>) -> Option<u64> {
             .map(hash_key)
             .or_else(by_ip),
         (Balance::ConsistentHash, HashKey::Cookie(name)) => {
-            cookie(ex, name).map(hash_key).or_else(by_ip)
+            ex.fields().cookie(name).map(hash_key).or_else(by_ip)
         }
         (Balance::ConsistentHash, HashKey::Path) => Some(hash_key(ex.path())),
         _ => None,
@@ -136,23 +136,11 @@ fn hash_ip(ip: IpAddr) -> u64 {
 }
 
 fn sticky_value<'e>(ex: &'e Exchange<'_>) -> Option<&'e [u8]> {
-    cookie(ex, &ex.sticky()?.cookie)
+    ex.fields().cookie(&ex.sticky()?.cookie)
 }
 
 /// The value to give out, where the request did not come with it.
 fn cookie_to_set(ex: &Exchange<'_>, ticket: &Ticket, sent: Option<&[u8]>) -> Option<String> {
     let value = ex.lane().group.sticky_value(ticket.ix())?;
     (sent != Some(value.as_bytes())).then(|| value.to_owned())
-}
-
-/// The first cookie of this name (RFC 6265 section 5.4).
-fn cookie<'e>(ex: &'e Exchange<'_>, name: &str) -> Option<&'e [u8]> {
-    let fields = ex.heads.request.get_all(&ex.bytes, Name::Cookie);
-    fields
-        .flat_map(|field| field.split(|byte| *byte == b';'))
-        .find_map(|pair| {
-            let pair = pair.trim_ascii();
-            let value = pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
-            Some(value)
-        })
 }

@@ -6,6 +6,7 @@ use ringfence_http::{Field, FieldCopier, HeadWriter, Method, Name, write_decimal
 use ringfence_io::{Outgoing, Payload, Scratch, now};
 
 use crate::cache::Report;
+use crate::cache_fields;
 use crate::edits;
 use crate::exchange::{Exchange, Hit, Next, Station};
 use crate::forwarding;
@@ -179,7 +180,7 @@ fn write_head(
     if let Some(via) = &ex.epoch.plan.forwarding.via {
         forwarding::write_via(&mut own, object.version, via);
     }
-    edits::write_report(ex, &mut own, report);
+    cache_fields::write_report(ex, &mut own, report);
     edits::write_own(ex, own);
     match part {
         Part::One(range) => write_content_range(&mut writer, Some(range), object.body.len()),
@@ -231,17 +232,13 @@ fn is_not_for(part: &Part, id: Name, name: &[u8]) -> bool {
 
 /// Stored fields that others of ours take the place of.
 fn replaces(ex: &Exchange<'_>, id: Name, name: &[u8]) -> bool {
-    let rules = ex
-        .route()
-        .cache
-        .as_ref()
-        .expect("only such routes lead here");
+    let rules = ex.rules();
     let expose = &ex.epoch.plan.expose;
     match id {
         Name::CacheControl => rules.browser.is_some(),
         Name::XBackendServer => expose.backend_server,
         Name::XRequestId => expose.request_id,
-        Name::Other => edits::is_inner(rules, name),
+        Name::Other => cache_fields::is_inner(rules, name),
         _ => false,
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use ringfence_cache::{
-    Asked as Request, Circumstances, Head, Heuristic, NotStored, Object, Purge, Received, Vary,
-    in_force, says_how_long, storable, user,
+    Asked as Request, Circumstances, Head, Heuristic, NotStored, Object, Purge, Received,
+    ResponseControl, Vary, in_force, says_how_long, storable, user,
 };
-use ringfence_config::Params;
 use ringfence_http::{Framing, Name, ResponseHead};
 use ringfence_io::{Lease, now, unix_now};
 
@@ -58,8 +58,7 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Ke
             }
             Err(why) => {
                 asked.report.detail = Some(why.word);
-                // What lies in this request is no reason for others to go alone.
-                if why.is_others() {
+                if !why.by_request {
                     release(fill);
                 }
             }
@@ -81,9 +80,7 @@ pub(crate) fn record(ex: &mut Exchange<'_>, data: Lease, done: bool) -> Option<L
     if !recording.has_room(data.len()) {
         let held = [&recording.body[recording.sent..], &data].concat();
         let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
-        if let Some(_fill) = fill {
-            release(_fill)
-        }
+        release(fill.expect("it was recorded"));
         return Some(Lease::copy_from(&held));
     }
     recording.body.extend_from_slice(&data);
@@ -139,65 +136,78 @@ fn may_stand_in(status: u16, fill: &Fill) -> bool {
     failed && fill.old.as_ref().is_some_and(|old| old.if_error)
 }
 
-/// What is stored still holds: stores it anew with the fields that came, and gives it.
+/// What is stored still holds: stores it anew with the fields that came, where it still may be, and gives it.
 fn refresh(ex: &Exchange<'_>, call: &Call, fill: Fill) -> Option<Hit> {
     let old = fill.old.as_ref()?.object.clone();
-    let response = response(ex, &call.head);
-    let vary = Vary::of(old.head());
-    let again = with_circumstances(ex, &fill, response, &vary, |circumstances| {
-        old.refreshed(&ex.heads.response, &call.head, circumstances)
-    });
     let mut report = Report::of(Served::Revalidated, Some("stale"));
-    let object = match again {
-        Ok(object) => {
-            let object = Arc::new(object);
-            report.stored = keep(ex, fill, &object);
+    let object = match renewed(ex, call, &fill, &old) {
+        Some((object, unfit)) => {
+            match unfit {
+                None => report.stored = keep(ex, fill, &object),
+                Some(why) => {
+                    report.detail = Some(why.word);
+                    discard(ex);
+                }
+            }
             object
         }
         // It cannot be written anew, but it may still answer this once.
-        Err(_) => old,
+        None => old,
     };
     report.ttl = Some(ttl(&object, now().as_secs()));
     Some(Hit { object, report })
 }
 
+/// What is stored, with the fields that came for it, and why it may be stored no more, if it may not.
+fn renewed(
+    ex: &Exchange<'_>,
+    call: &Call,
+    fill: &Fill,
+    old: &Object,
+) -> Option<(Arc<Object>, Option<Unfit>)> {
+    let (head, bytes) = old.merged(&ex.heads.response, &call.head).ok()?;
+    let control = control(ex, &head, &bytes);
+    let unfit = may_be_stored(ex, fill, &head, &bytes, &control).err();
+    let object = make(ex, fill, &head, &bytes, control, old.body.clone())?;
+    Some((object, unfit))
+}
+
+/// What is stored for the request must not be used again.
+fn discard(ex: &Exchange<'_>) {
+    let query = ex.heads.request.query.map(|query| query.of(&ex.bytes));
+    for tag in tags::own_url(ex, ex.path(), query) {
+        let cache = &ex.conn.worker.cache;
+        cache.purge(Purged::Tag(tag), Purge::Hard);
+    }
+}
+
 /// Begins to record a response, or says why it is not stored.
 fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit> {
-    let rules = ex.route().cache.as_ref().expect("only such routes fill");
+    let rules = ex.rules();
     let head = &ex.heads.response;
-    let response = response(ex, &call.head);
-    let personal = user(ex.fields(), rules).is_some();
-    let control = in_force(rules, response, head.status, personal);
-    let asked = Request {
-        method: ex.heads.request.method,
-        head: ex.fields(),
-        control: fill.control,
-    };
-    storable(&asked, response, head.status, &control).map_err(Unfit::of)?;
-    if response.has(Name::SetCookie) && !personal && !says_how_long(response) {
-        return Err(Unfit::for_all("set-cookie"));
-    }
+    let control = control(ex, head, &call.head);
+    may_be_stored(ex, fill, head, &call.head, &control)?;
     let most = usize::try_from(rules.max_object).unwrap_or(usize::MAX);
     let expected = match head.framing {
-        Framing::Length(length) if length > most as u64 => return Err(Unfit::for_all("too-large")),
+        Framing::Length(length) if length > most as u64 => {
+            return Err(Unfit::by_response("too-large"));
+        }
         Framing::Length(length) => length as usize,
         // Its end cannot be told from a connection that broke.
-        Framing::UntilClose => return Err(Unfit::for_all("no-length")),
+        Framing::UntilClose => return Err(Unfit::by_response("no-length")),
         Framing::None | Framing::Chunked => 0,
     };
-    if !tags::fit(ex, response) {
-        return Err(Unfit::for_all("too-many-tags"));
-    }
     // Counts grow old meanwhile: that of this very request may be gone.
     if rules.min_uses > 1 && ex.conn.worker.cache.uses(&fill.key) < rules.min_uses {
-        return Err(Unfit::for_all("min-uses"));
+        return Err(Unfit::by_response("min-uses"));
     }
     let cache = &ex.conn.worker.cache;
     let aside = cache
         .set_aside(expected)
-        .ok_or(Unfit::for_all("too-much-under-way"))?;
+        .ok_or(Unfit::by_response("too-much-under-way"))?;
     Ok(Recording {
         head: call.head.clone(),
+        control,
         body: Vec::with_capacity(expected),
         most,
         sent: 0,
@@ -205,50 +215,100 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit
     })
 }
 
+/// What counts of the directives of a response on this route.
+fn control(ex: &Exchange<'_>, head: &ResponseHead, bytes: &[u8]) -> ResponseControl {
+    let personal = user(ex.fields(), ex.rules()).is_some();
+    in_force(ex.rules(), fields(head, bytes), head.status, personal)
+}
+
+/// Whether a response may be stored, by its head.
+fn may_be_stored(
+    ex: &Exchange<'_>,
+    fill: &Fill,
+    head: &ResponseHead,
+    bytes: &[u8],
+    control: &ResponseControl,
+) -> Result<(), Unfit> {
+    let response = fields(head, bytes);
+    let asked = Request {
+        method: ex.heads.request.method,
+        head: ex.fields(),
+        control: fill.control,
+    };
+    storable(&asked, response, head.status, control).map_err(Unfit::of)?;
+    let personal = user(ex.fields(), ex.rules()).is_some();
+    if response.has(Name::SetCookie) && !personal && !says_how_long(response) {
+        return Err(Unfit::by_response("set-cookie"));
+    }
+    if !tags::fit(ex, response) {
+        return Err(Unfit::by_response("too-many-tags"));
+    }
+    Ok(())
+}
+
 /// Why a response is not stored.
 struct Unfit {
     word: &'static str,
-    /// It lies in the request.
-    of_request: bool,
+    /// It lies in this request, and is no reason for others to go alone.
+    by_request: bool,
 }
 
 impl Unfit {
     fn of(why: NotStored) -> Self {
         Self {
             word: why.word(),
-            of_request: matches!(why, NotStored::Authorization | NotStored::RequestNoStore),
+            by_request: matches!(why, NotStored::Authorization | NotStored::RequestNoStore),
         }
     }
 
-    fn for_all(word: &'static str) -> Self {
+    fn by_response(word: &'static str) -> Self {
         Self {
             word,
-            of_request: false,
+            by_request: false,
         }
-    }
-
-    fn is_others(&self) -> bool {
-        !self.of_request
     }
 }
 
 fn finish(ex: &Exchange<'_>, mut fill: Fill) {
-    let Some(Recording { head, mut body, .. }) = fill.recording.take() else {
+    let Some(recording) = fill.recording.take() else {
         return;
     };
+    let Recording {
+        head,
+        control,
+        mut body,
+        ..
+    } = recording;
     body.shrink_to_fit();
-    let rules = ex.route().cache.as_ref().expect("only such routes fill");
-    let response = response(ex, &head);
-    let vary = Vary::of(response);
-    let personal = user(ex.fields(), rules).is_some();
-    let parsed: &ResponseHead = &ex.heads.response;
-    let control = in_force(rules, response, parsed.status, personal);
-    let made = with_circumstances(ex, &fill, response, &vary, |circumstances| {
-        Object::new(parsed, &head, control, body.into(), circumstances)
-    });
-    if let Ok(object) = made {
-        keep(ex, fill, &Arc::new(object));
+    if let Some(object) = make(ex, &fill, &ex.heads.response, &head, control, body.into()) {
+        keep(ex, fill, &object);
     }
+}
+
+/// A response as it is stored.
+fn make(
+    ex: &Exchange<'_>,
+    fill: &Fill,
+    head: &ResponseHead,
+    bytes: &[u8],
+    control: ResponseControl,
+    body: Bytes,
+) -> Option<Arc<Object>> {
+    let response = fields(head, bytes);
+    let forwarded = forwarded::differs(ex, &Vary::of(response)).then(|| Forwarded::of(ex));
+    let circumstances = Circumstances {
+        received: Received {
+            delay: now().saturating_sub(fill.began).as_secs(),
+            came: now().as_secs(),
+            date: unix_now().as_secs(),
+        },
+        heuristic: Heuristic::default(),
+        request: forwarded.as_ref().map_or(ex.fields(), Forwarded::head),
+        generation: fill.generation,
+        tags: &tags::of(ex, response),
+    };
+    let made = Object::new(head, bytes, control, body, &circumstances);
+    made.ok().map(Arc::new)
 }
 
 /// Stores an object, here and at its home; false where it is not taken.
@@ -265,61 +325,38 @@ fn release(fill: Fill) {
     }
 }
 
-fn response<'e>(ex: &'e Exchange<'_>, bytes: &'e [u8]) -> Head<'e> {
+fn fields<'h>(head: &'h ResponseHead, bytes: &'h [u8]) -> Head<'h> {
     Head {
-        fields: &ex.heads.response.fields,
+        fields: &head.fields,
         bytes,
     }
 }
 
-/// Runs `make` with all that a response is stored with, which depended on what `vary` says.
-fn with_circumstances<T>(
-    ex: &Exchange<'_>,
-    fill: &Fill,
-    response: Head<'_>,
-    vary: &Vary,
-    make: impl FnOnce(&Circumstances<'_>) -> T,
-) -> T {
-    let forwarded = forwarded::differs(ex, vary).then(|| Forwarded::of(ex));
-    let tags = tags::of(ex, response);
-    let received = Received {
-        delay: now().saturating_sub(fill.began).as_secs(),
-        came: now().as_secs(),
-        date: unix_now().as_secs(),
-    };
-    make(&Circumstances {
-        received,
-        heuristic: Heuristic::default(),
-        request: forwarded.as_ref().map_or(ex.fields(), Forwarded::head),
-        generation: fill.generation,
-        tags: &tags,
-    })
-}
-
 /// Purges what a request has changed (RFC 9111 section 4.4), and what the route says that it changes.
 fn invalidate(ex: &Exchange<'_>, call: &Call) {
-    let head = &ex.heads.request;
-    if head.method.is_safe() || ex.heads.response.status >= 400 {
+    let failed = ex.heads.response.status >= 400;
+    if ex.heads.request.method.is_safe() || failed {
         return;
     }
-    let cache = &ex.conn.worker.cache;
-    let purge = |tag| cache.purge(Purged::Tag(tag), Purge::Hard);
     if ex.route().cache.is_some() {
-        let query = head.query.map(|query| query.of(&ex.bytes));
-        let response = response(ex, &call.head);
-        tags::own_url(ex, ex.path(), query)
-            .into_iter()
-            .for_each(purge);
+        let cache = &ex.conn.worker.cache;
+        let purge = |tag| cache.purge(Purged::Tag(tag), Purge::Hard);
+        discard(ex);
+        let response = fields(&ex.heads.response, &call.head);
         tags::named(ex, response).into_iter().for_each(purge);
     }
-    let params = match ex.facts.found {
-        Some(found) => ex.epoch.plan.router.params(found, ex.path()),
-        None => Params::default(),
-    };
+    if !ex.route().purges.is_empty() {
+        purge_by_route(ex);
+    }
+}
+
+fn purge_by_route(ex: &Exchange<'_>) {
+    let cache = &ex.conn.worker.cache;
+    let params = ex.params();
     let mut text = Vec::new();
     for template in &ex.route().purges {
         text.clear();
         template.render(&params, &mut text);
-        purge(tags::hash(cache, &text));
+        cache.purge(Purged::Tag(tags::hash(cache, &text)), Purge::Hard);
     }
 }

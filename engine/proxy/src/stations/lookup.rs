@@ -2,46 +2,18 @@
 
 use std::sync::Arc;
 
-use ringfence_cache::{Key, KeyParts, Object, RequestControl, Verdict, normal_query, write_key};
-use ringfence_http::syntax::list_members;
-use ringfence_http::{Framing, Method, Name, Reason};
+use ringfence_cache::{Key, Object, RequestControl, Verdict};
+use ringfence_http::{Method, Name, Reason};
 use ringfence_io::{Lease, now, timeout_at};
 
+use crate::bypass;
 use crate::cache::{Asked, Claim, Fill, Old, Report, Served};
 use crate::conn::Again;
 use crate::exchange::{Exchange, Hit, Station};
 use crate::forwarded::{self, Forwarded};
-use crate::note::{Answer, FlightKey, SharedKey, Wish as Wanted};
+use crate::keys;
+use crate::note::{Answer, SharedKey, Wish};
 use crate::presence::unless_gone;
-
-/// Fields of a request that some servers take for its method, host or path, in whose place no key has them. A request that has
-/// one passes by, so that nobody can have an answer stored that others would not get.
-const OVERRIDES: [&[u8]; 16] = [
-    b"X-Envoy-Original-Path",
-    b"X-Forwarded-Path",
-    b"X-Forwarded-Prefix",
-    b"X-Forwarded-Scheme",
-    b"X-Forwarded-Server",
-    b"X-Forwarded-URI",
-    b"X-Host",
-    b"X-HTTP-Host-Override",
-    b"X-HTTP-Method",
-    b"X-HTTP-Method-Override",
-    b"X-Method-Override",
-    b"X-Original-Host",
-    b"X-Original-URI",
-    b"X-Original-URL",
-    b"X-Override-URL",
-    b"X-Rewrite-URL",
-];
-
-/// What a trusted peer says of its own client, and servers may heed.
-const OF_TRUSTED: [Name; 4] = [
-    Name::Forwarded,
-    Name::XForwardedHost,
-    Name::XForwardedPort,
-    Name::XForwardedProto,
-];
 
 /// How often a request asks the key's home again, when what it was given was for other requests, before it goes alone.
 const MOST_ROUNDS: u32 = 4;
@@ -56,7 +28,7 @@ enum Look {
 
 /// Finds what is stored for the request, and goes to the origin where that may not answer it.
 pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
-    if let Some(why) = passes_by(ex) {
+    if let Some(why) = bypass::why(ex) {
         return pass(ex, Report::of(Served::Bypass, Some(why)));
     }
     let control = RequestControl::of(ex.fields());
@@ -80,17 +52,17 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
         if control.only_if_cached {
             return ex.refuse(Reason::NotCached);
         }
-        let wish = Wish { control, old, why };
-        let shares = is_worth_sharing(ex, &wish);
-        let key = shared.get_or_insert_with(|| share(ex)).clone();
-        let flight = flight(ex, &key);
-        let wanted = match (shares, round) {
-            (false, 0) => Wanted::Stored,
-            (false, _) => return pass(ex, Report::of(Served::Miss, Some(wish.why))),
-            (true, 0) => Wanted::Any,
-            (true, _) => Wanted::Fetched,
+        let errand = Errand { control, old, why };
+        let shares = is_worth_sharing(ex, &errand);
+        let key = shared.get_or_insert_with(|| keys::share(ex)).clone();
+        let flight = keys::flight(ex, &key);
+        let wish = match (shares, round) {
+            (false, 0) => Wish::Stored,
+            (false, _) => return pass(ex, Report::of(Served::Miss, Some(errand.why))),
+            (true, 0) => Wish::Any,
+            (true, _) => Wish::Fetched,
         };
-        match in_time(ex, cache.ask(&key, &flight, wanted)).await {
+        match in_time(ex, cache.ask(&key, &flight, wish)).await {
             Ok(Answer::Have(objects)) => {
                 for object in &objects {
                     cache.keep(&key, object);
@@ -99,99 +71,24 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
             }
             Ok(Answer::Lead) => {
                 let claim = Some(Claim::new(cache, flight));
-                return fetch(ex, key, claim, wish, collapsed);
+                return fetch(ex, key, claim, errand, collapsed);
             }
             Ok(Answer::Alone) if !shares => {
-                return pass(ex, Report::of(Served::Miss, Some(wish.why)));
+                return pass(ex, Report::of(Served::Miss, Some(errand.why)));
             }
-            Ok(Answer::Alone) => return fetch(ex, key, None, wish, collapsed),
+            Ok(Answer::Alone) => return fetch(ex, key, None, errand, collapsed),
             Err(Reason::ClientGone) => return ex.refuse(Reason::ClientGone),
-            Err(_) => return fetch(ex, key, None, wish, collapsed),
+            Err(_) => return fetch(ex, key, None, errand, collapsed),
         }
     }
     pass(ex, Report::of(Served::Miss, Some("vary-miss")))
 }
 
 /// What a request that the store cannot answer goes to the origin with.
-struct Wish {
+struct Errand {
     control: RequestControl,
     old: Option<Old>,
     why: &'static str,
-}
-
-/// Why the request has nothing to do with the cache, if it has not (RFC 9211 section 2.2).
-fn passes_by(ex: &Exchange<'_>) -> Option<&'static str> {
-    let rules = ex
-        .route()
-        .cache
-        .as_ref()
-        .expect("only such routes lead here");
-    let head = &ex.heads.request;
-    let answered = head.method == Method::Get || head.method == Method::Head && rules.head;
-    if !answered {
-        return Some("method");
-    }
-    let has_body = !matches!(head.framing, Framing::None | Framing::Length(0));
-    let asks = |name: &&[u8]| head.fields.find(&ex.bytes, name).is_some();
-    let conditional = [Name::IfMatch, Name::IfUnmodifiedSince];
-    let request = ex.fields();
-    let cookie = |name: &String| ringfence_cache::cookie(request, name.as_bytes()).is_some();
-    let bypassed = rules.bypass.cookies.iter().any(cookie)
-        || rules
-            .bypass
-            .headers
-            .iter()
-            .any(|name| asks(&name.as_bytes()))
-        || has_parameter(ex, &rules.bypass.query);
-    let by = has_body
-        || bypassed
-        || conditional.iter().any(|id| head.fields.has(*id))
-        || overrides(ex)
-        || takes_away(ex);
-    by.then_some("bypass")
-}
-
-fn overrides(ex: &Exchange<'_>) -> bool {
-    let fields = ex.heads.request.fields.iter();
-    let mut others = fields.filter(|field| field.id == Name::Other);
-    others.any(|field| {
-        let name = field.name.of(&ex.bytes);
-        let starts = matches!(name, [b'x' | b'X', b'-' | b'_', ..]);
-        starts && OVERRIDES.iter().any(|other| reads_as(name, other))
-    })
-}
-
-/// Whether a name is the same to servers that pass fields on in environment variables (RFC 3875 section 4.1.18).
-fn reads_as(name: &[u8], other: &[u8]) -> bool {
-    let same = |(one, other): (&u8, &u8)| match one {
-        b'_' => *other == b'-',
-        one => one.eq_ignore_ascii_case(other),
-    };
-    name.len() == other.len() && name.iter().zip(other).all(same)
-}
-
-/// Whether Connection takes a field away that was meant for the server: then what the client has sent does not tell what the
-/// server's answer depended on.
-fn takes_away(ex: &Exchange<'_>) -> bool {
-    let lines = ex.heads.request.get_all(&ex.bytes, Name::Connection);
-    let mut members = lines.flat_map(list_members);
-    members.any(|member| {
-        let usual = member.eq_ignore_ascii_case(b"close") || Name::of(member).is_hop_by_hop();
-        !usual
-    })
-}
-
-fn has_parameter(ex: &Exchange<'_>, names: &[ringfence_config::QueryName]) -> bool {
-    let query = ex.heads.request.query.map(|query| query.of(&ex.bytes));
-    let pairs = query
-        .into_iter()
-        .flat_map(|query| query.split(|byte| *byte == b'&'));
-    let mut sent = pairs.map(normal_query);
-    !names.is_empty()
-        && sent.any(|pair| {
-            let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-            names.iter().any(|wanted| wanted.matches(name))
-        })
 }
 
 /// Goes to the origin with nothing to store.
@@ -206,14 +103,14 @@ fn fetch(
     ex: &mut Exchange<'_>,
     key: SharedKey,
     claim: Option<Claim>,
-    wish: Wish,
+    errand: Errand,
     collapsed: bool,
 ) -> Station {
-    let outcome = match wish.old {
+    let outcome = match errand.old {
         Some(_) => Served::Expired,
         None => Served::Miss,
     };
-    let mut report = Report::of(outcome, Some(wish.why));
+    let mut report = Report::of(outcome, Some(errand.why));
     report.collapsed = collapsed && claim.is_none();
     ex.tally.cache = Some(outcome);
     let generation = ex.conn.worker.cache.generation();
@@ -222,8 +119,8 @@ fn fetch(
         fill: Some(Fill {
             key,
             claim,
-            control: wish.control,
-            old: wish.old,
+            control: errand.control,
+            old: errand.old,
             generation,
             began: now(),
             recording: None,
@@ -236,7 +133,7 @@ fn fetch(
 fn again(ex: &Exchange<'_>) -> Again {
     Again {
         bytes: Lease::copy_from(&ex.bytes),
-        key: share(ex).hash,
+        key: keys::share(ex).hash,
     }
 }
 
@@ -245,7 +142,7 @@ fn look(ex: &Exchange<'_>, control: &RequestControl) -> Look {
     let worker = &ex.conn.worker;
     let mut room = worker.cache.room.borrow_mut();
     let (key, buf) = &mut *room;
-    write(ex, key);
+    keys::write(ex, key);
     let key = Key {
         hash: worker.cache.hash(key),
         bytes: key,
@@ -275,10 +172,7 @@ fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &Reques
         Look::Hit(Hit { object, report })
     };
     let verdict = match purged {
-        true => Verdict::Validate {
-            if_error: true,
-            if_gone: true,
-        },
+        true => object.judge_stale(),
         false => object.judge(control, now),
     };
     match verdict {
@@ -298,11 +192,7 @@ fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &Reques
 }
 
 fn old(ex: &Exchange<'_>, object: &Arc<Object>, now: u64, if_error: bool, if_gone: bool) -> Old {
-    let rules = ex
-        .route()
-        .cache
-        .as_ref()
-        .expect("only such routes lead here");
+    let rules = ex.rules();
     let by = object.freshness.staleness(now).unwrap_or(0);
     let served = rules.serve_stale.is_some_and(|most| by < most.as_secs());
     Old {
@@ -319,74 +209,10 @@ pub(crate) fn ttl(object: &Object, now: u64) -> i64 {
 }
 
 /// Whether others could be given what the origin sends for this request.
-fn is_worth_sharing(ex: &Exchange<'_>, wish: &Wish) -> bool {
+fn is_worth_sharing(ex: &Exchange<'_>, errand: &Errand) -> bool {
     let head = &ex.heads.request;
-    let part = head.fields.has(Name::Range) && wish.old.is_none();
-    head.method == Method::Get && !part && !wish.control.no_store
-}
-
-/// Writes the request's key.
-fn write(ex: &Exchange<'_>, out: &mut Vec<u8>) {
-    let head = &ex.heads.request;
-    let rules = ex
-        .route()
-        .cache
-        .as_ref()
-        .expect("only such routes lead here");
-    let parts = KeyParts {
-        realm: ex.epoch.realms[ex.facts.route.expect("routed").index()],
-        scheme: "http",
-        host: head.authority.of(&ex.bytes),
-        path: ex.path(),
-        query: head.query.map(|query| query.of(&ex.bytes)),
-        head: ex.fields(),
-    };
-    write_key(&parts, rules, out);
-    if ex.facts.trusted {
-        for line in OF_TRUSTED
-            .iter()
-            .flat_map(|id| head.get_all(&ex.bytes, *id))
-        {
-            out.push(b'\n');
-            out.extend_from_slice(line);
-        }
-    }
-}
-
-fn share(ex: &Exchange<'_>) -> SharedKey {
-    let mut bytes = Vec::new();
-    write(ex, &mut bytes);
-    SharedKey {
-        hash: ex.conn.worker.cache.hash(&bytes),
-        bytes: bytes.into(),
-    }
-}
-
-/// Which fetch the request could share: one for the same key and, as far as is known what the response depends on, with the
-/// same fields.
-fn flight(ex: &Exchange<'_>, key: &SharedKey) -> FlightKey {
-    let store = ex.conn.worker.cache.store.borrow();
-    let mut bytes = Vec::new();
-    if let Some(known) = store.variants(key.key()).next() {
-        let vary = known.value.vary();
-        bytes.extend_from_slice(&key.bytes);
-        match forwarded::differs(ex, vary) {
-            false => vary.write_selection(ex.fields(), &mut bytes),
-            true => vary.write_selection(Forwarded::of(ex).head(), &mut bytes),
-        }
-    }
-    match bytes.is_empty() {
-        true => FlightKey {
-            home: key.hash,
-            hash: key.hash,
-            bytes: key.bytes.clone(),
-        },
-        false => FlightKey {
-            home: key.hash,
-            hash: ex.conn.worker.cache.hash(&bytes),
-            bytes: bytes.into(),
-        },
-    }
+    let part = head.fields.has(Name::Range) && errand.old.is_none();
+    head.method == Method::Get && !part && !errand.control.no_store
 }
 
 /// Waits for an answer, no longer than for an origin.

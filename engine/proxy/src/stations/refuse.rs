@@ -1,7 +1,7 @@
 //! Refuse: the side door, where every response that we invent ourselves is made.
 
 use bytes::Bytes;
-use ringfence_config::{Action, HeaderEdits, Params, Template, TemplateParts};
+use ringfence_config::{Action, HeaderEdits, Template, TemplateParts};
 use ringfence_http::status::reason_phrase;
 use ringfence_http::{Blame, HeadWriter, Method, Reason};
 use ringfence_io::{Outgoing, Payload, Scratch};
@@ -183,10 +183,7 @@ impl Invented {
 /// What the holes of a redirect are filled with.
 fn location(ex: &Exchange<'_>, to: &Template) -> Vec<u8> {
     let head = &ex.heads.request;
-    let params = match ex.facts.found {
-        Some(found) => ex.epoch.plan.router.params(found, ex.path()),
-        None => Params::default(),
-    };
+    let params = ex.params();
     let parts = TemplateParts {
         scheme: "http",
         host: head.authority.of(&ex.bytes),
