@@ -63,6 +63,16 @@ pub(crate) fn without_scheme(url: &[u8]) -> &[u8] {
     SCHEMES.iter().find_map(behind).unwrap_or(url)
 }
 
+/// What of a URL comes behind its scheme, as authority, path and query.
+pub(crate) fn split_url(rest: &[u8]) -> (&[u8], &[u8], Option<&[u8]>) {
+    let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));
+    let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
+    match rest.iter().position(|byte| *byte == b'?') {
+        Some(at) => (authority, &rest[..at], Some(&rest[at + 1..])),
+        None => (authority, rest, None),
+    }
+}
+
 /// Whether a pattern matches all of `text`. The last `*` alone is tried again: what an earlier one has taken is as good as
 /// anything else that it could have.
 fn is_match(pattern: &[u8], text: &[u8]) -> bool {

@@ -8,7 +8,7 @@ use ringfence_http::path::{Normal, normalise};
 use crate::cache::order;
 use crate::house::House;
 use crate::note::Purged;
-use crate::pattern::{UrlPattern, without_scheme};
+use crate::pattern::{UrlPattern, split_url, without_scheme};
 use crate::tags;
 
 /// What is not to be answered with any more.
@@ -55,13 +55,7 @@ pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
 /// The tags that a URL's responses may have: whether a path's slashes are merged is up to the plan, and the plan may change.
 fn url_tags(house: &House, url: &str) -> impl Iterator<Item = u64> + use<> {
     let url = url.split('#').next().unwrap_or_default().as_bytes();
-    let url = without_scheme(url);
-    let end = url.iter().position(|byte| matches!(byte, b'/' | b'?'));
-    let (host, rest) = url.split_at(end.unwrap_or(url.len()));
-    let (path, query) = match rest.iter().position(|byte| *byte == b'?') {
-        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        None => (rest, None),
-    };
+    let (host, path, query) = split_url(without_scheme(url));
     let tag = |merge| {
         let mut normal = Vec::new();
         let path = match normalise(path, &mut normal, merge) {

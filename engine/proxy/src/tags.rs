@@ -3,11 +3,13 @@
 use ringfence_cache::{Head, KeyParts, normal_query, write_url};
 use ringfence_config::KeyQuery;
 use ringfence_http::Name;
+use ringfence_http::path::{Normal, normalise};
 use ringfence_http::syntax::list_members;
 
 use crate::cache::Cache;
 use crate::exchange::Exchange;
 use crate::house::House;
+use crate::pattern::split_url;
 
 /// Fields in which servers give tags: members of a list, or words.
 pub(crate) const FIELDS: [&[u8]; 3] = [b"cache-tag", b"surrogate-key", b"xkey"];
@@ -137,24 +139,20 @@ pub(crate) fn named(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
 fn same_origin<'t>(ex: &Exchange<'_>, target: &'t [u8]) -> Option<(Vec<u8>, Option<&'t [u8]>)> {
     let target = target.split(|byte| *byte == b'#').next()?;
     let host = ex.heads.request.authority.of(&ex.bytes);
-    let rest = match target
-        .strip_prefix(b"http:")
-        .unwrap_or(target)
-        .strip_prefix(b"//")
-    {
+    let absolute = target.strip_prefix(b"http:").unwrap_or(target);
+    let (path, query) = match absolute.strip_prefix(b"//") {
         Some(rest) => {
-            let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));
-            let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
+            let (authority, path, query) = split_url(rest);
             if !authority.eq_ignore_ascii_case(host) {
                 return None;
             }
-            rest
+            (path, query)
         }
-        None => target,
-    };
-    let (path, query) = match rest.iter().position(|byte| *byte == b'?') {
-        Some(at) => (&rest[..at], Some(&rest[at + 1..])),
-        None => (rest, None),
+        None => {
+            let (dir, path, query) = split_url(target);
+            // What is no authority here is the first segment of a relative path.
+            (&target[..dir.len() + path.len()], query)
+        }
     };
     let joined = match path {
         [] => ex.path().to_vec(),
@@ -171,8 +169,8 @@ fn same_origin<'t>(ex: &Exchange<'_>, target: &'t [u8]) -> Option<(Vec<u8>, Opti
     };
     let mut normal = Vec::new();
     let merge = ex.epoch.plan.limits.merge_slashes;
-    match ringfence_http::path::normalise(&joined, &mut normal, merge).ok()? {
-        ringfence_http::path::Normal::Same => Some((joined, query)),
-        ringfence_http::path::Normal::Changed => Some((normal, query)),
+    match normalise(&joined, &mut normal, merge).ok()? {
+        Normal::Same => Some((joined, query)),
+        Normal::Changed => Some((normal, query)),
     }
 }
