@@ -1,5 +1,6 @@
 //! Programs and folders outside the repository that some tests need.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -56,12 +57,10 @@ pub fn cache_suite() -> PathBuf {
     path
 }
 
-/// A port of 127.0.0.1 that nobody listened on a moment ago.
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a port")
-        .port()
+/// An address of this machine that nobody has and that the kernel gives to nobody who asks for any port.
+pub fn free_address() -> SocketAddr {
+    let port = ringfence_bench::port::free().expect("a free port");
+    (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// Where the shared conformance tools are, when they are: `RINGFENCE_CONFORMANCE`, which must then

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use ringfence_tests::tools::{cache_suite, conformance, free_port, need, root, run, run_well};
+use ringfence_tests::tools::{cache_suite, conformance, free_address, need, root, run, run_well};
 use ringfence_tests::{Ringfence, TempDir};
 use serde_json::Value;
 
@@ -146,7 +146,7 @@ impl Score {
         let suite = suite.canonicalize().expect("the suite");
         let dir = TempDir::new();
         let results = dir.path().join("results.json");
-        let origin = free_port();
+        let origin = free_address().port();
         let ringfence = Ringfence::start(&config(origin));
         need("curl");
         let mut runner = Command::new("bash");

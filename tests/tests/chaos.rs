@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ringfence_tests::load::Shape;
+use ringfence_tests::tools::free_address;
 use ringfence_tests::{Client, Load, Origin, Ringfence, happens_within, upstream_table};
 use rustix::process::Signal;
 
@@ -68,11 +69,6 @@ fn seed() -> u64 {
         .and_then(|s| s.parse().ok());
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     given.unwrap_or_else(|| now.map_or(1, |t| t.as_nanos() as u64) | 1)
-}
-
-fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0");
-    listener.and_then(|l| l.local_addr()).expect("a free port")
 }
 
 /// The whole run, while the loads go on.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use ringfence_tests::tools::{conformance, free_port, run, venv};
+use ringfence_tests::tools::{conformance, free_address, run, venv};
 use ringfence_tests::{Ringfence, launch::suite_driver};
 
 /// Checks of real clients that need no TLS.
@@ -21,7 +21,7 @@ fn ready(tool: &str) -> Option<(PathBuf, Ringfence, String)> {
     };
     let tool = dir.join(tool);
     assert!(tool.exists(), "{} is missing", tool.display());
-    let port = free_port();
+    let port = free_address().port();
     let config = format!(
         "[[listener]]\naddress = \"127.0.0.1:0\"\n[[route]]\nupstream = \"app\"\n\
          [upstream.app]\nservers = [\"127.0.0.1:{port}\"]\ncheck = \"off\"\nejection = false\n"
@@ -99,7 +99,7 @@ fn a_troubled_network_is_told_apart_from_a_troubled_server() {
         ("fin_after=1", 502..=502),
         ("stall_after=10", 504..=504),
     ] {
-        let port = free_port();
+        let port = free_address().port();
         let mut child = Command::new(venv("python3"))
             .arg(&tool)
             .args([&port.to_string(), &origin_port, fault])

@@ -4,17 +4,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use ringfence_tests::load::Shape;
+use ringfence_tests::tools::free_address;
 use ringfence_tests::{
     Client, Load, Origin, Ringfence, eventually, get, site, site_with, upstream_table,
 };
 use rustix::process::Signal;
-
-/// A port that is free now.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|l| l.local_addr())
-        .expect("a free port")
-}
 
 #[test]
 fn a_good_file_takes_over() {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use ringfence_tests::tools::{need, run_well, venv};
+use ringfence_tests::tools::{free_address, need, run_well, venv};
 use ringfence_tests::{Client, Origin, Ringfence, TempDir, eventually, kit, site};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -19,7 +19,7 @@ struct Nginx {
 impl Nginx {
     fn start() -> Nginx {
         let dir = TempDir::new();
-        let address = free_address();
+        let address = free_address().to_string();
         let root = dir.path().join("www");
         std::fs::create_dir_all(&root).expect("a directory for pages");
         std::fs::write(root.join("page.txt"), kit::pattern(100_000)).expect("a page");
@@ -55,11 +55,6 @@ impl Drop for Nginx {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ = self.child.wait();
     }
-}
-
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 fn nginx_conf(dir: &Path, address: &str) -> String {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::support::{Process, ended, file, fixed, request, ringfence, run};
+use crate::support::{Process, ended, file, fixed, refusing, request, ringfence, run};
 use rustix::process::Signal;
 
 fn start(dir: &Path, text: &str, flags: &[&str]) -> Process {
@@ -188,11 +188,7 @@ fn a_drain_waits_for_a_request_and_a_second_signal_does_not() {
 
 #[test]
 fn proxy_balances_without_a_file_and_names_a_dead_server() {
-    let dead = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
+    let (_held, dead) = refusing();
     let dir = tempfile::tempdir().unwrap();
     let origin = start(dir.path(), &fixed(dir.path(), "origin"), &[]);
     let live = origin.listener().to_string();

@@ -1,12 +1,14 @@
 //! Starting the binary, and talking to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longer than anything here takes, even on a busy machine.
@@ -151,6 +153,15 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str) -> String {
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     response
+}
+
+/// An address that refuses connections for as long as the socket that holds it lives: a port that was only let go of
+/// would be given to another test.
+pub(crate) fn refusing() -> (OwnedFd, String) {
+    let held = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&held, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = SocketAddr::try_from(getsockname(&held).unwrap()).unwrap();
+    (held, address.to_string())
 }
 
 /// A file in `dir`, and its path as text.
