@@ -23,6 +23,7 @@
 //! | `purge` | purges that come from outside |
 //! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
 //! | `cache` | the stored responses of one core, and who fetches what |
+//! | `compress` | in which form a response goes out, and the coder of one |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
@@ -31,6 +32,7 @@ mod bypass;
 mod cache;
 mod cache_fields;
 mod client;
+mod compress;
 mod conn;
 mod coroutine;
 mod date;

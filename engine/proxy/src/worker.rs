@@ -39,6 +39,8 @@ pub(crate) struct Worker {
     guests: RefCell<Slab<Guest>>,
     ids: RefCell<RequestIds>,
     pub(crate) cache: Rc<Cache>,
+    /// Bytes that the encoders of responses on their way hold.
+    pub(crate) encoding: Cell<usize>,
     /// When idle client connections are closed, once a drain has begun.
     drain_idle_at: Cell<Option<Duration>>,
 }
@@ -64,6 +66,7 @@ impl Worker {
             pool: RefCell::new(Pool::new(house.most_idle)),
             guests: RefCell::default(),
             ids: RefCell::new(RequestIds::new()),
+            encoding: Cell::new(0),
             drain_idle_at: Cell::new(None),
             house,
         })

@@ -68,6 +68,12 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Ke
     Kept::PassOn
 }
 
+/// Whether the response is being recorded.
+pub(crate) fn records(ex: &Exchange<'_>) -> bool {
+    let fill = ex.asked.as_ref().and_then(|asked| asked.fill.as_ref());
+    fill.is_some_and(|fill| fill.recording.is_some())
+}
+
 /// Records a piece of the body, with the last one stores the response, and gives what is to be sent on now. Nothing is while
 /// others may wait for the response: how fast its client reads is no matter of theirs.
 pub(crate) fn record(ex: &mut Exchange<'_>, data: Lease, done: bool) -> Option<Lease> {
