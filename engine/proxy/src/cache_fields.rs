@@ -26,11 +26,9 @@ pub(crate) fn write_conditions(asked: &Asked, own: &mut Own<'_, '_>) {
 }
 
 /// Fields between an origin and its caches, or that we write ourselves.
-pub(crate) fn is_inner(rules: &CacheRules, name: &[u8]) -> bool {
-    let is = |field: &&[u8]| field.eq_ignore_ascii_case(name);
-    name.eq_ignore_ascii_case(b"ringfence-cache-control")
-        || name.eq_ignore_ascii_case(b"x-cache")
-        || !rules.expose_tags && tags::FIELDS.iter().any(is)
+pub(crate) fn is_inner(rules: &CacheRules, id: Name) -> bool {
+    matches!(id, Name::RingfenceCacheControl | Name::XCache)
+        || !rules.expose_tags && tags::FIELDS.contains(&id)
 }
 
 /// Says how the cache had a part in a response: `Cache-Status` (RFC 9211), `X-Cache`, and what browsers are told.
@@ -54,9 +52,8 @@ fn write_key(ex: &Exchange<'_>, out: &mut Vec<u8>) {
     write_url(&ex.key_parts(), &ex.rules().key, out);
     // In place of an escape: no URL in normal form has what would need one, but for some queries.
     for byte in &mut out[start..] {
-        if matches!(byte, b'"' | b'\\' | 0x7f.. | 0..b' ') {
-            *byte = b'_';
-        }
+        let stays = !matches!(*byte, b'"' | b'\\' | 0x7f.. | 0..b' ');
+        *byte = if stays { *byte } else { b'_' };
     }
     out.push(b'"');
 }
