@@ -11,6 +11,7 @@ use ringfence_http::{Fields, Framing, Name, Version};
 
 use crate::exchange::{Call, Exchange};
 use crate::own::Own;
+use crate::recode::is_said;
 use crate::worker::Worker;
 
 /// The part of the memory for receiving that encoders may have beside it, as a divisor. A response that finds no room goes out
@@ -107,7 +108,6 @@ impl Form {
 /// Says that the form depends on what the client takes (RFC 9110 section 12.5.5), where that is not said already.
 pub(crate) fn write_vary(fields: &Fields, bytes: &[u8], own: &mut Own<'_, '_>) {
     let mut said = fields.get_all(bytes, Name::Vary).flat_map(list_members);
-    let is_said = |name: &[u8]| name == b"*" || Name::of(name) == Name::AcceptEncoding;
     if !said.any(is_said) {
         own.field(b"Vary", b"Accept-Encoding");
     }

@@ -23,7 +23,8 @@
 //! | `purge` | purges that come from outside |
 //! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
 //! | `cache` | the stored responses of one core, and who fetches what |
-//! | `compress` | in which form a response goes out, and the coder of one |
+//! | `compress` | in which form a response is passed on, and the coder of one |
+//! | `selected`, `recode` | in which form a stored response goes out, and what makes the head of one |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
@@ -53,9 +54,11 @@ mod pattern;
 pub mod pool;
 mod presence;
 mod purge;
+mod recode;
 mod refresh;
 mod request_id;
 mod retry;
+mod selected;
 mod serve;
 mod share;
 mod stations;

@@ -59,7 +59,12 @@ impl Worker {
             stats: house.registry.worker(index),
             log: house.logs[index].clone(),
 
-            cache: Cache::new(index, house.clone(), cache_size(&adoption, &house)),
+            cache: Cache::new(
+                index,
+                house.clone(),
+                house.registry.worker(index),
+                cache_size(&adoption, &house),
+            ),
             epoch: RefCell::new(Epoch::new(adoption, &house, index, None)),
             left_lanes: RefCell::default(),
             date: RefCell::default(),

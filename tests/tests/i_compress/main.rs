@@ -1,6 +1,7 @@
 //! Compression: what clients are sent, in which form, and what that changes.
 
 mod passed;
+mod stored;
 
 use std::io::Read;
 

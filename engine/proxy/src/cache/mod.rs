@@ -8,16 +8,18 @@
 //! |---|---|
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
+//! | `forms` | coded forms of what is stored |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
 mod asked;
 mod claim;
 mod desk;
+mod forms;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::future::poll_fn;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -25,10 +27,12 @@ use std::task::{Poll, Waker};
 
 use ringfence_cache::{Key, Object, Purge, REALM, RequestControl, Store, Verdict};
 use ringfence_io::now;
+use ringfence_telemetry::WorkerStats;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::claim::Claim;
 use self::desk::{Desk, Turn};
+use self::forms::Forms;
 use crate::house::{House, Order};
 use crate::note::{Answer, Asker, CacheNote, FlightKey, Note, Outcome, Purged, SharedKey, Wish};
 
@@ -60,6 +64,9 @@ pub(crate) struct Cache {
     pub(crate) refreshes: RefCell<HashSet<u64>>,
     /// Bytes of responses that are being recorded.
     aside: Cell<usize>,
+    forms: Forms,
+    /// Itself, for what goes on in the background.
+    own: Weak<Self>,
 }
 
 #[derive(Default)]
@@ -69,8 +76,13 @@ struct Waiting {
 }
 
 impl Cache {
-    pub(crate) fn new(index: usize, house: Arc<House>, size: usize) -> Rc<Self> {
-        Rc::new(Self {
+    pub(crate) fn new(
+        index: usize,
+        house: Arc<House>,
+        stats: Arc<WorkerStats>,
+        size: usize,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|own| Self {
             index,
             house,
             store: RefCell::new(Store::new(size)),
@@ -82,6 +94,8 @@ impl Cache {
             behind: RefCell::default(),
             refreshes: RefCell::default(),
             aside: Cell::new(0),
+            forms: Forms::new(stats),
+            own: own.clone(),
         })
     }
 
@@ -174,6 +188,7 @@ impl Cache {
             late.is_some_and(|by| by > SPENT)
         };
         self.store.borrow_mut().sweep(SWEPT, spent);
+        self.forms.forget();
     }
 
     /// Sets so many bytes aside for a response that is being recorded; nothing where too much is under way already.
@@ -246,6 +261,17 @@ impl Cache {
                     self.keep(&key, &object);
                 }
             }
+            Note::Code {
+                key,
+                object,
+                coding,
+                asker,
+            } => {
+                if let Some(own) = self.own.upgrade() {
+                    own.code(key, object, coding, asker);
+                }
+            }
+            Note::Coded { key, coded } => self.put_coded(&key, &coded),
             Note::Purge {
                 what,
                 generation,

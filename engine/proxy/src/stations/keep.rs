@@ -15,6 +15,7 @@ use crate::cache::{Fill, Recording, Report, Served};
 use crate::exchange::{Call, Exchange, Hit};
 use crate::forwarded::{self, Forwarded};
 use crate::note::Purged;
+use crate::recode::keep_forms;
 use crate::stations::lookup::ttl;
 use crate::tags;
 
@@ -175,7 +176,7 @@ fn renewed(
     let control = control(ex, &head, &bytes);
     let unfit = may_be_stored(ex, fill, &head, &bytes, &control).err();
     let object = make(ex, fill, &head, &bytes, control, old.body.clone())?;
-    Some((object, unfit))
+    Some((Arc::new(keep_forms(object, old)), unfit))
 }
 
 /// What is stored for the request must not be used again.
@@ -287,7 +288,7 @@ fn finish(ex: &Exchange<'_>, mut fill: Fill) {
     } = recording;
     body.shrink_to_fit();
     if let Some(object) = make(ex, &fill, &ex.heads.response, &head, control, body.into()) {
-        keep(ex, fill, &object);
+        keep(ex, fill, &Arc::new(object));
     }
 }
 
@@ -299,7 +300,7 @@ fn make(
     bytes: &[u8],
     control: ResponseControl,
     body: Bytes,
-) -> Option<Arc<Object>> {
+) -> Option<Object> {
     let response = fields(head, bytes);
     let forwarded = forwarded::differs(ex, &Vary::of(response)).then(|| Forwarded::of(ex));
     let circumstances = Circumstances {
@@ -313,8 +314,7 @@ fn make(
         generation: fill.generation,
         tags: &tags::of(ex, response),
     };
-    let made = Object::new(head, bytes, control, body, &circumstances);
-    made.ok().map(Arc::new)
+    Object::new(head, bytes, control, body, &circumstances).ok()
 }
 
 /// Stores an object, here and at its home; false where it is not taken.
