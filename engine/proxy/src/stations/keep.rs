@@ -8,7 +8,7 @@ use ringfence_cache::{
     ResponseControl, Vary, in_force, says_how_long, storable, user,
 };
 use ringfence_http::{Framing, Name, ResponseHead};
-use ringfence_io::{Lease, now, unix_now};
+use ringfence_io::{Lease, now, shelve, unix_now};
 
 use crate::body::Body;
 use crate::cache::{Fill, Recording, Report, Served};
@@ -280,7 +280,7 @@ fn finish(ex: &Exchange<'_>, mut fill: Fill) {
         ..
     } = recording;
     body.shrink_to_fit();
-    if let Some(object) = make(ex, &fill, &ex.heads.response, &head, control, body.into()) {
+    if let Some(object) = make(ex, &fill, &ex.heads.response, &head, control, shelve(body)) {
         keep(ex, fill, &object);
     }
 }
