@@ -7,11 +7,17 @@ use ringfence_io::now;
 
 use crate::cache::Cache;
 use crate::cache::desk::Turn;
-use crate::note::{Answer, Asker, FlightKey, Note, Outcome, SharedKey, Wish};
+use crate::note::{Answer, Asker, FlightKey, Note, Outcome, SharedKey, Way, Wish};
 
 impl Cache {
     /// Tells a request whether it may go to the origin.
-    pub(super) fn advise(&self, key: &SharedKey, flight: &FlightKey, wish: Wish, asker: Asker) {
+    pub(super) fn advise(
+        &self,
+        key: &SharedKey,
+        flight: &FlightKey,
+        (wish, way): (Wish, Way),
+        asker: Asker,
+    ) {
         if wish != Wish::Fetched && asker.worker != self.index {
             let mut have = self.stored(key.key());
             if !have.is_empty() {
@@ -22,11 +28,29 @@ impl Cache {
         if wish == Wish::Stored {
             return self.answer(asker, flight, Answer::Alone);
         }
-        let turn = self.desk.borrow_mut().ask(flight, asker, now().as_secs());
+        let now = now().as_secs();
+        let turn = self.desk.borrow_mut().ask(flight, asker, way, now);
         match turn {
             Turn::Lead => self.answer(asker, flight, Answer::Lead),
             Turn::Alone => self.answer(asker, flight, Answer::Alone),
+            Turn::Join(leader) => {
+                let joined = self.flights.borrow().get(&leader).cloned();
+                match joined {
+                    Some(joined) => self.join(flight, &joined, asker),
+                    None => self.answer(asker, flight, Answer::Alone),
+                }
+            }
             Turn::Wait => {}
+        }
+        self.urge(flight);
+    }
+
+    /// Has the one that fetches tell of it, if somebody waits and it does not know of that.
+    fn urge(&self, flight: &FlightKey) {
+        let leader = self.desk.borrow_mut().uninformed(flight);
+        if let Some(leader) = leader {
+            let flight = flight.clone();
+            self.tell(leader.worker, Note::Followed { flight, leader });
         }
     }
 
@@ -36,7 +60,7 @@ impl Cache {
         live.map(|found| found.value.clone()).collect()
     }
 
-    fn answer(&self, asker: Asker, flight: &FlightKey, answer: Answer) {
+    pub(super) fn answer(&self, asker: Asker, flight: &FlightKey, answer: Answer) {
         let note = Note::Answer {
             ticket: asker.ticket,
             flight: flight.clone(),
@@ -46,7 +70,7 @@ impl Cache {
     }
 
     /// Ends a fetch, at home.
-    pub(super) fn land(&self, flight: &FlightKey, outcome: Outcome) {
+    pub(super) fn land(&self, flight: &FlightKey, by: Option<Asker>, outcome: Outcome) {
         match outcome {
             Outcome::Stored(key, object) => {
                 self.desk.borrow_mut().forget_alone(flight);
@@ -58,7 +82,7 @@ impl Cache {
                 // What has to be validated for each request is of no use to those who wait.
                 let plain = RequestControl::default();
                 let lasts = object.judge(&plain, now().as_secs()) == Verdict::Fresh;
-                let waiting = self.desk.borrow_mut().end(flight);
+                let waiting = self.desk.borrow_mut().end(flight, by);
                 for asker in waiting {
                     let answer = match lasts {
                         true => Answer::Have(vec![object.clone()]),
@@ -71,16 +95,17 @@ impl Cache {
                 let now = now().as_secs();
                 let mut desk = self.desk.borrow_mut();
                 desk.remember_alone(flight, now + seconds, now);
-                let waiting = desk.end(flight);
+                let waiting = desk.end(flight, by);
                 drop(desk);
                 for asker in waiting {
                     self.answer(asker, flight, Answer::Alone);
                 }
             }
             Outcome::Failed => {
-                let next = self.desk.borrow_mut().next(flight);
+                let next = self.desk.borrow_mut().next(flight, by);
                 if let Some(asker) = next {
                     self.answer(asker, flight, Answer::Lead);
+                    self.urge(flight);
                 }
             }
         }

@@ -10,12 +10,16 @@
 //! | `home` | what a home tells those that ask |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
+//! | `broadcast` | what comes for several, from the core that receives it to all that want it |
+//! | `flight` | the same, as one core has it and its clients read it |
 //! | `purges` | how purges reach all cores |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
 mod asked;
+mod broadcast;
 mod claim;
 mod desk;
+mod flight;
 mod home;
 mod purges;
 mod seat;
@@ -31,12 +35,15 @@ use ringfence_cache::{Object, Store};
 use ringfence_io::now;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
+pub(crate) use self::broadcast::Broadcast;
 pub(crate) use self::claim::Claim;
 use self::desk::Desk;
+pub(crate) use self::flight::{Flight, Reader};
 pub(crate) use self::purges::order;
+pub(crate) use self::seat::Reply;
 use self::seat::Waiting;
 use crate::house::{House, Order};
-use crate::note::{CacheNote, FlightKey, Note, Outcome, SharedKey};
+use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey};
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
@@ -55,7 +62,9 @@ pub(crate) struct Cache {
     /// Room for the key of the request that is looked up, and for what selects a response.
     pub(crate) room: RefCell<(Vec<u8>, Vec<u8>)>,
     desk: RefCell<Desk>,
-    /// Requests of this core that wait for a home's answer, by their tickets.
+    /// Responses that come for several, and that clients of this core, or other cores, may want.
+    flights: RefCell<HashMap<Asker, Rc<Flight>>>,
+    /// Requests of this core that wait for a home's answer, or fetch because of one, by their tickets.
     waiting: RefCell<HashMap<u64, Waiting>>,
     next_ticket: Cell<u64>,
     /// Purges that this core has carried out.
@@ -76,6 +85,7 @@ impl Cache {
             store: RefCell::new(Store::new(size)),
             room: RefCell::default(),
             desk: RefCell::default(),
+            flights: RefCell::default(),
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
             purged: Cell::new(0),
@@ -140,15 +150,16 @@ impl Cache {
         let kept = self.keep(key, object);
         if kept {
             let stored = Outcome::Stored(key.clone(), object.clone());
-            self.end(&FlightKey::of(key), stored);
+            self.end(&FlightKey::of(key), None, stored);
         }
         kept
     }
 
     /// Has the home know what became of a fetch.
-    fn end(&self, flight: &FlightKey, outcome: Outcome) {
+    fn end(&self, flight: &FlightKey, by: Option<Asker>, outcome: Outcome) {
         let note = Note::Ended {
             flight: flight.clone(),
+            by,
             outcome,
         };
         self.tell(self.home(flight.home), note);
@@ -178,20 +189,40 @@ impl Cache {
                 key,
                 flight,
                 wish,
+                way,
                 asker,
-            } => self.advise(&key, &flight, wish, asker),
+            } => self.advise(&key, &flight, (wish, way), asker),
             Note::Answer {
                 ticket,
                 flight,
                 answer,
             } => self.hand(ticket, &flight, answer),
-            Note::Ended { flight, outcome } => self.land(&flight, outcome),
-            Note::Replace { key, object } => {
-                let held = self.store.borrow().variants(key.key()).next().is_some();
-                if held {
-                    self.keep(&key, &object);
-                }
-            }
+            Note::Ended {
+                flight,
+                by,
+                outcome,
+            } => self.land(&flight, by, outcome),
+            Note::Followed { flight, leader } => self.follow(&flight, leader),
+            Note::Begun {
+                flight,
+                leader,
+                head,
+                length,
+                so_far,
+                from,
+            } => self.hear_of(&flight, Flight::new(leader, head, length, so_far), from),
+            Note::More {
+                leader,
+                so_far,
+                from,
+            } => self.hear_more(leader, so_far, from),
+            Note::Took { leader, by } => self.go_on(leader, by),
+            Note::Over {
+                leader,
+                so_far,
+                end,
+            } => self.hear_end(leader, so_far, end),
+            Note::Replace { key, object } => self.replace(&key, &object),
             Note::Purge {
                 what,
                 generation,
@@ -202,6 +233,13 @@ impl Cache {
                 // Whoever asked may have stopped waiting.
                 let _ = done.map(|done| done.send(()));
             }
+        }
+    }
+
+    fn replace(&self, key: &SharedKey, object: &Arc<Object>) {
+        let held = self.store.borrow().variants(key.key()).next().is_some();
+        if held {
+            self.keep(key, object);
         }
     }
 }
