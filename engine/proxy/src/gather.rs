@@ -59,7 +59,7 @@ enum Broken {
 /// Has the response received from now on, and answers this client, too, with what comes of it.
 pub(crate) fn start(ex: &Exchange<'_>, call: Call, shared: Shared) -> Station {
     let Shared { body, common, join } = shared;
-    let gathering = Gathering {
+    let mut gathering = Gathering {
         worker: ex.conn.worker.clone(),
         epoch: ex.epoch.clone(),
         upstream: ex.upstream(),
@@ -71,13 +71,15 @@ pub(crate) fn start(ex: &Exchange<'_>, call: Call, shared: Shared) -> Station {
         reusable: ex.heads.response.keep_alive,
         answered: (ex.tally.status, ex.tally.latency()),
     };
-    spawn(gathering.run());
+    // What has come with the head goes out with it.
+    let begun = gathering.take_pending();
+    spawn(gathering.run(begun));
     Station::Join(join)
 }
 
 impl Gathering {
-    async fn run(mut self) {
-        let outcome = self.receive_all().await;
+    async fn run(mut self, begun: Result<bool, Broken>) {
+        let outcome = self.receive_rest(begun).await;
         let Self {
             worker,
             epoch,
@@ -105,9 +107,11 @@ impl Gathering {
             Err(Broken::OutOfTime) => broadcast.cut(Reason::RequestTimeout),
         }
     }
-    async fn receive_all(&mut self) -> Result<(), Broken> {
-        while !self.take_pending()? {
+    async fn receive_rest(&mut self, begun: Result<bool, Broken>) -> Result<(), Broken> {
+        let mut done = begun?;
+        while !done {
             self.call.pending = self.receive().await?;
+            done = self.take_pending()?;
         }
         Ok(())
     }
