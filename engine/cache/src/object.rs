@@ -18,7 +18,7 @@ use crate::vary::Vary;
 const LINE_END: usize = 2;
 
 /// A stored response. It is never changed: what validates it makes another one with the same body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Object {
     /// The status code.
     pub status: u16,
@@ -141,6 +141,15 @@ impl Object {
         let mut both = read(&merged)?;
         both.version = head.version;
         Ok((both, merged))
+    }
+
+    /// The same response with this body, where it was made before its body was there.
+    #[must_use]
+    pub fn with_body(&self, body: Bytes) -> Self {
+        Self {
+            body,
+            ..self.clone()
+        }
     }
 
     /// Its head's fields, as they are sent again.

@@ -73,13 +73,13 @@ pub(crate) struct Place {
 
 /// Keeps bytes to be sent: on the shelf where they are many and there is room, else where they are.
 #[must_use]
-pub fn shelve(bytes: Vec<u8>) -> Bytes {
+pub fn shelve(bytes: Bytes) -> Bytes {
     if !(LEAST..=MOST).contains(&bytes.len()) {
-        return bytes.into();
+        return bytes;
     }
     let shelf = SHELF.get_or_init(|| Shelf::open().ok());
     let run = shelf.as_ref().and_then(|shelf| shelf.put(&bytes));
-    run.map_or_else(|| bytes.into(), Bytes::from_owner)
+    run.map_or(bytes, Bytes::from_owner)
 }
 
 /// Where bytes lie, if they lie on the shelf.
@@ -219,7 +219,7 @@ mod tests {
             (MOST, true),
             (MOST + 1, false),
         ] {
-            let bytes = shelve(pattern(1, len));
+            let bytes = shelve(pattern(1, len).into());
             assert_eq!(*bytes, *pattern(1, len));
             assert_eq!(place_of(&bytes).is_some(), there, "{len}");
         }
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_slice_has_its_own_place() {
-        let bytes = shelve(pattern(2, 100_000));
+        let bytes = shelve(pattern(2, 100_000).into());
         let (whole, part) = (place_of(&bytes), place_of(&bytes.slice(7_000..)));
         let (whole, part) = (whole.expect("it lies there"), part.expect("so does it"));
         assert_eq!(part.offset, whole.offset + 7_000);
@@ -241,7 +241,7 @@ mod tests {
         let mut held = VecDeque::new();
         for seed in 0..400_u32 {
             let len = LEAST + (seed as usize * 7_919) % (MOST / 2);
-            held.push_back((seed, shelve(pattern(seed, len))));
+            held.push_back((seed, shelve(pattern(seed, len).into())));
             if held.len() > 20 {
                 let (seed, bytes) = held.pop_front().unwrap();
                 assert!(*bytes == *pattern(seed, bytes.len()), "{seed}");

@@ -28,7 +28,7 @@ fn it_arrives_behind_its_head() {
             let (head, body) = (format!("head {number}\r\n"), noise(len));
             expected.extend_from_slice(head.as_bytes());
             expected.extend_from_slice(&body);
-            sends.push(message(head.as_bytes(), shelve(body)));
+            sends.push(message(head.as_bytes(), shelve(body.into())));
         }
         spawn(async move {
             for out in sends {
@@ -44,7 +44,7 @@ fn a_part_of_it_arrives_alone() {
     each(async || {
         let (client, server) = pair().await;
         let body = noise(300_000);
-        let part = shelve(body.clone()).slice(1_001..250_000);
+        let part = shelve(body.clone().into()).slice(1_001..250_000);
         spawn(async move {
             client
                 .send(Outgoing::body(Payload::Bytes(part)))
@@ -61,12 +61,12 @@ fn what_has_its_room_next_does_not_overtake_it() {
         let (client, server) = pair().await;
         let body = noise(60_000);
         client
-            .send(message(b"", shelve(body.clone())))
+            .send(message(b"", shelve(body.clone().into())))
             .await
             .unwrap();
         // It is with the kernel now, its room is free, and the peer has yet to read.
         for _ in 0..100 {
-            drop(shelve(vec![b'x'; body.len()]));
+            drop(shelve(vec![b'x'; body.len()].into()));
         }
         client.shutdown_write().await;
         assert!(recv_all(&server).await == body);
@@ -78,7 +78,7 @@ fn a_peer_that_has_gone_is_an_error() {
     each(async || {
         let (client, server) = pair().await;
         drop(server);
-        let body = shelve(noise(1 << 20));
+        let body = shelve(noise(1 << 20).into());
         let sent = async {
             for _ in 0..100 {
                 client.send(message(b"head", body.clone())).await?;
