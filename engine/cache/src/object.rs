@@ -214,6 +214,15 @@ impl Object {
         Ok((both, merged))
     }
 
+    /// The same response with this body, where it was made before its body was there.
+    #[must_use]
+    pub fn with_body(&self, body: Bytes) -> Self {
+        Self {
+            body,
+            ..self.clone()
+        }
+    }
+
     /// Its head's fields, as they are sent again.
     #[must_use]
     pub fn head(&self) -> Head<'_> {

@@ -42,6 +42,7 @@ mod epoch;
 mod exchange;
 mod forwarded;
 mod forwarding;
+mod gather;
 mod house;
 mod journal;
 mod keys;

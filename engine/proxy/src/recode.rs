@@ -34,7 +34,7 @@ pub(crate) fn recoded(object: &Object, coding: ContentCoding, body: Bytes) -> Fo
 }
 
 /// A stored response that was validated, with the forms of what it was before: its body is the same.
-pub(crate) fn keep_forms(object: Object, old: &Object) -> Object {
+pub(crate) fn keep_forms(object: Arc<Object>, old: &Object) -> Arc<Object> {
     let known = |coding| Some((coding, old.form(coding)?));
     let known = ContentCoding::ALL
         .iter()
@@ -44,7 +44,7 @@ pub(crate) fn keep_forms(object: Object, old: &Object) -> Object {
             Form::Made(form) => recoded(&object, coding, form.body.clone()),
             Form::Useless => Form::Useless,
         };
-        object.with_form(coding, form)
+        Arc::new(object.with_form(coding, form))
     })
 }
 

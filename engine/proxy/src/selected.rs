@@ -15,7 +15,7 @@ pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> Arc<Object> {
     let Some(rules) = &ex.route().compress else {
         return object;
     };
-    let coding = match varies(ex, &object) {
+    let coding = match varies(ex, &object, object.body.len()) {
         true => wanted(ex, rules),
         false => None,
     };
@@ -33,14 +33,14 @@ pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> Arc<Object> {
     object
 }
 
-/// Whether others may be sent a stored response in another form.
-pub(crate) fn varies(ex: &Exchange<'_>, object: &Object) -> bool {
+/// Whether others may be sent a stored response, whose body has so many bytes, in another form.
+pub(crate) fn varies(ex: &Exchange<'_>, object: &Object, len: usize) -> bool {
     let head = object.head();
     let candidate = Candidate {
         status: object.status,
         fields: head.fields,
         bytes: head.bytes,
-        length: Some(object.body.len() as u64),
+        length: Some(len as u64),
     };
     let rules = ex.route().compress.as_ref();
     rules.is_some_and(|rules| candidate.is_fit(rules))

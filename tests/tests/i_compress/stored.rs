@@ -254,3 +254,31 @@ fn what_passes_by_the_cache_is_coded_at_once() {
         assert_eq!(decoded(&answer), text("X"));
     }
 }
+
+/// Those who wait for one fetch are answered as it comes, in the form in which it comes.
+#[test]
+fn what_is_passed_on_to_all_is_as_it_is() {
+    let app = Origin::serving("app", |visit| {
+        while visit.request()?.is_some() {
+            let answer = ok(KEPT, &text("X"));
+            let (begin, rest) = answer.split_at(answer.len() / 2);
+            visit.send(begin)?;
+            visit.pause(Duration::from_millis(500));
+            visit.send(rest)?;
+        }
+        Ok(())
+    });
+    let ringfence = start(&app, BOTH);
+    let mut clients: Vec<_> = (0..12).map(|_| ringfence.client()).collect();
+    for client in &mut clients {
+        client.says("GET /x HTTP/1.1\r\nHost: test.example\r\nAccept-Encoding: br\r\n\r\n");
+    }
+    for client in &mut clients {
+        let answer = client.hears().expect(200);
+        is_plain(&answer, &text("X"));
+        assert_eq!(answer.field("vary"), Some("Accept-Encoding"));
+        assert_eq!(answer.field("etag"), Some("\"v\""));
+    }
+    assert_eq!(app.served(), 1);
+    assert_eq!(decoded(&coded(&ringfence, "br", "")), text("X"));
+}

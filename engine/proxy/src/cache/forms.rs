@@ -1,54 +1,25 @@
 //! Coded forms of stored responses. A response is coded once in each coding, by its key's home, when it is first asked for so;
 //! until then it is sent as it is. All cores are handed what came of it, and put it beside the response if they still have that.
 
-use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ringfence_cache::{Form, Object};
 use ringfence_coding::{ContentCoding, Effort, Encoder, SLICE};
-use ringfence_io::{next_turn, spawn};
+use ringfence_io::{next_turn, shelve, spawn};
 use ringfence_telemetry::WorkerStats;
 
-use crate::cache::{Aside, Cache};
+use crate::cache::Cache;
+use crate::cache::workbench::Work;
 use crate::note::{Coded, Note, SharedKey};
 use crate::recode::recoded;
-
-/// Responses that wait at one core to be coded, one after another. What is more is coded when it is asked for again.
-const MOST_WAITING: usize = 64;
-
-/// Forms that a core has asked for of late. No more are asked for before those are forgotten.
-const MOST_WANTED: usize = 256;
 
 /// A form has to be shorter by one byte in so many, or it is not worth its memory beside what it is made of.
 const LEAST_SAVED: usize = 20;
 
-/// What one core has to do with coded forms.
-pub(super) struct Forms {
-    /// Those that it has asked for since they were last forgotten: which response, by its address, and which coding.
-    wanted: RefCell<HashSet<(usize, u8)>>,
-    /// Those that it is to make; it is at the first.
-    queue: RefCell<VecDeque<Rc<Work>>>,
-    /// Counts what is coded.
-    stats: Arc<WorkerStats>,
-}
-
-impl Forms {
-    pub(super) fn new(stats: Arc<WorkerStats>) -> Self {
-        Self {
-            wanted: RefCell::default(),
-            queue: RefCell::default(),
-            stats,
-        }
-    }
-
-    /// Forgets what was asked for: if it is still not there, it may be asked for again.
-    pub(super) fn forget(&self) {
-        self.wanted.borrow_mut().clear();
-    }
-}
+/// Of what the store may hold, one part in so many is what may wait to be coded.
+const WAITING: usize = 8;
 
 impl Cache {
     /// Has a stored response coded, unless that was asked for already.
@@ -58,12 +29,9 @@ impl Cache {
         object: &Arc<Object>,
         coding: ContentCoding,
     ) {
-        let mut wanted = self.forms.wanted.borrow_mut();
-        let one = (Arc::as_ptr(object).addr(), coding as u8);
-        if wanted.len() >= MOST_WANTED || !wanted.insert(one) {
+        if !self.workbench.want(object, coding) {
             return;
         }
-        drop(wanted);
         let key = key();
         let note = Note::Code {
             key: key.clone(),
@@ -90,26 +58,13 @@ impl Cache {
             };
             return self.tell(asker, Note::Coded { key, coded });
         }
-        let mut queue = self.forms.queue.borrow_mut();
-        let is_known = queue
-            .iter()
-            .any(|work| work.coding == coding && work.object.has_same_body(&object));
-        if is_known || queue.len() >= MOST_WAITING {
-            return;
-        }
-        // What it is coded to is no longer than it is itself.
-        let Some(aside) = self.set_aside(object.body.len()) else {
-            return;
-        };
-        let idle = queue.is_empty();
-        queue.push_back(Rc::new(Work {
+        let work = Work {
             key,
             object,
             coding,
-            _aside: aside,
-        }));
-        drop(queue);
-        if idle {
+        };
+        let most = self.store.borrow().limit() / WAITING;
+        if self.workbench.push(work, most) {
             spawn(code_all(Shift(self)));
         }
     }
@@ -151,30 +106,21 @@ impl Cache {
     }
 }
 
-/// A form that is to be made.
-struct Work {
-    key: SharedKey,
-    object: Arc<Object>,
-    coding: ContentCoding,
-    _aside: Aside,
-}
-
 /// The task that codes what waits. If it ends before it has, what is left is forgotten.
 struct Shift(Rc<Cache>);
 
 impl Drop for Shift {
     fn drop(&mut self) {
-        self.0.forms.queue.borrow_mut().clear();
+        self.0.workbench.clear();
     }
 }
 
 /// Codes what waits, one after another.
 async fn code_all(shift: Shift) {
     let cache = &shift.0;
-    loop {
-        let first = cache.forms.queue.borrow().front().cloned();
-        let Some(work) = first else { return };
-        let body = encoded(&work, &cache.forms.stats).await.map(Bytes::from);
+    while let Some(work) = cache.workbench.first() {
+        let body = encoded(&work, &cache.workbench.stats).await;
+        let body = body.map(|body| shelve(body.into()));
         for worker in 0..cache.house.posts.len() {
             let coded = Coded {
                 object: work.object.clone(),
@@ -184,7 +130,7 @@ async fn code_all(shift: Shift) {
             let key = work.key.clone();
             cache.tell(worker, Note::Coded { key, coded });
         }
-        cache.forms.queue.borrow_mut().pop_front();
+        cache.workbench.shift();
     }
 }
 

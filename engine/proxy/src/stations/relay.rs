@@ -7,33 +7,47 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ringfence_coding::{CannotEncode, SLICE, is_of_bytes};
+use ringfence_config::UpstreamId;
 use ringfence_http::{Framing, Name, Reason, Trailers, Version};
 use ringfence_io::{Lease, Outgoing, Received, Scratch, next_turn, now, timeout_at};
 
 use crate::body::{Body, Coding, Piece, frame};
 use crate::compress::{Coder, Form};
 use crate::edits;
-use crate::exchange::{Call, Exchange, Next, Station};
+use crate::epoch::Epoch;
+use crate::exchange::{Call, Exchange, Join, Next, Station};
+use crate::gather::Shared;
 use crate::own::takes_away;
 use crate::passage;
 use crate::retry::Failure;
 use crate::stations::hit;
 use crate::stations::keep::{self, Kept};
 use crate::upload::{Ended, Upload, alongside};
+use crate::worker::Worker;
 
 /// How often to look whether the request's body is still on its way.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Relays the response to its end, and says what the client's connection does next.
-pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next, Failure> {
+/// How a response was passed on.
+pub(crate) enum Passed {
+    /// To its end; the client's connection does this next.
+    On(Next),
+    /// It is to be received for all who want it, this client among them.
+    ToAll(Box<Shared>),
+}
+
+/// Relays the response to its end, unless others may want it as it comes.
+pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passed, Failure> {
     let framing = ex.heads.response.framing;
     let mut body = Body::new(framing, u64::MAX);
-    match keep::receive(ex, call, &mut body) {
-        Kept::PassOn => {}
-        Kept::Answer(stored) => return Ok(hit::answer(ex, stored).await),
+    let common = match keep::receive(ex, call, &mut body) {
+        Kept::PassOn => None,
+        Kept::Share(common) => Some(common),
+        Kept::Answer(stored) => return Ok(Passed::On(hit::answer(ex, stored).await)),
         Kept::StandIn => return Err(Failure::Stale),
-    }
-    let (form, coder) = form(ex, call, framing);
+    };
+    let stored = common.is_some() || keep::records(ex);
+    let (form, coder) = form(ex, call, framing, stored);
     drop_trailers(ex, &mut body, form.coding.is_some());
     let coding = match coder {
         Some(_) => Coding::Chunked,
@@ -43,6 +57,17 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next,
     let mut out = Scratch::take();
     edits::write_response(ex, call, coding, &form, keep, &mut out);
     call.head = Lease::empty();
+    if let Some(common) = common {
+        let reader = common.broadcast.flight().clone().reader();
+        let join = Join {
+            reader,
+            head: out,
+            keep,
+        };
+        let shared = Shared { body, common, join };
+        return Ok(Passed::ToAll(Box::new(shared)));
+    }
+
     match coder {
         Some(coder) => {
             body.see_all();
@@ -54,12 +79,11 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next,
             outcome?;
         }
     }
-    Ok(end_of_request(ex, call, keep))
+    Ok(Passed::On(end_of_request(ex, call, keep)))
 }
 
 /// In which form the response goes out, and what codes it, where it is coded and has a body.
-fn form(ex: &Exchange<'_>, call: &Call, framing: Framing) -> (Form, Option<Coder>) {
-    let stored = keep::records(ex);
+fn form(ex: &Exchange<'_>, call: &Call, framing: Framing, stored: bool) -> (Form, Option<Coder>) {
     let mut form = Form::of(ex, call, stored);
     let length = match framing {
         Framing::None => return (form, None),
@@ -99,15 +123,27 @@ pub(crate) fn end(ex: &mut Exchange<'_>, call: Call, next: Next) -> Station {
         && response.keep_alive
         && response.framing != Framing::UntilClose
         && call.pending.is_empty();
+    let answered = (ex.tally.status, ex.tally.latency());
+    let berth = fit.then(|| (&*ex.epoch, ex.upstream()));
+    settle(&ex.conn.worker, call, answered, berth);
+    Station::Finish(next)
+}
+
+/// Ends a call whose response has come whole, with that status and time to its first byte. Its connection is kept where it is
+/// fit for another request to the same upstream.
+pub(crate) fn settle(
+    worker: &Worker,
+    call: Call,
+    (status, latency): (u16, Duration),
+    fit_for: Option<(&Epoch, UpstreamId)>,
+) {
     let Call { ticket, link, .. } = call;
     let ix = ticket.ix();
-    ticket.answered(ex.tally.status, ex.tally.latency());
-    if fit {
-        let (epoch, upstream) = (&ex.epoch, ex.upstream());
+    ticket.answered(status, latency);
+    if let Some((epoch, upstream)) = fit_for {
         let room = epoch.pool_room(upstream);
-        ex.conn.worker.keep(link, &epoch.berth(upstream, ix), room);
+        worker.keep(link, &epoch.berth(upstream, ix), room);
     }
-    Station::Finish(next)
 }
 
 async fn pump(
