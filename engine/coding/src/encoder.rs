@@ -180,3 +180,43 @@ impl From<io::Error> for CannotEncode {
         Self(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer};
+
+    #[test]
+    fn zstandard_holds_no_more_than_it_says() {
+        let bytes: Vec<u8> = (0..1_000_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+        for level in [3, 6] {
+            let mut engine = CCtx::create();
+            for parameter in [
+                CParameter::CompressionLevel(level),
+                CParameter::WindowLog(WINDOW),
+            ] {
+                engine.set_parameter(parameter).unwrap();
+            }
+            let mut room = vec![0; 2_000_000];
+            let mut out = OutBuffer::around(&mut room[..]);
+            let mut bytes = InBuffer::around(&bytes);
+            engine.compress_stream(&mut out, &mut bytes).unwrap();
+            let held = engine.sizeof();
+            let says = memory(ContentCoding::Zstd);
+            assert!((says / 16..=says).contains(&held), "level {level}: {held}");
+        }
+    }
+
+    #[test]
+    fn windows_span_what_is_known_to_come() {
+        for (length, log) in [
+            (0, 10),
+            (1008, 10),
+            (1009, 11),
+            (1 << 17, 18),
+            (LONG, WINDOW),
+        ] {
+            assert_eq!(window(length), log, "{length}");
+        }
+    }
+}

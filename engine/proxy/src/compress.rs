@@ -7,7 +7,7 @@ use ringfence_coding::{
     memory, negotiate, plain_of, weak,
 };
 use ringfence_http::syntax::{decimal, list_members};
-use ringfence_http::{Fields, Framing, Name, Version};
+use ringfence_http::{Fields, Framing, Method, Name, Version};
 
 use crate::exchange::{Call, Exchange};
 use crate::own::Own;
@@ -65,7 +65,9 @@ impl Form {
         if !candidate.is_fit(rules) {
             return Self::default();
         }
-        let coding = match stored || ex.conn.client.is_nobody() {
+        // What GET would be sent where there is a cache depends on whether it is stored, and so is not known.
+        let unknown = ex.heads.request.method == Method::Head && ex.route().cache.is_some();
+        let coding = match stored || unknown || ex.conn.client.is_nobody() {
             true => None,
             false => wanted(ex, rules),
         };
@@ -107,7 +109,13 @@ impl Form {
 
 /// Says that the form depends on what the client takes (RFC 9110 section 12.5.5), where that is not said already.
 pub(crate) fn write_vary(fields: &Fields, bytes: &[u8], own: &mut Own<'_, '_>) {
-    let mut said = fields.get_all(bytes, Name::Vary).flat_map(list_members);
+    let edits = own.edits.map_or(&[][..], |edits| &edits.add);
+    let added = edits.iter().filter(|(name, _)| name == "vary");
+    let added = added.map(|(_, value)| value.as_bytes());
+    let mut said = fields
+        .get_all(bytes, Name::Vary)
+        .chain(added)
+        .flat_map(list_members);
     if !said.any(is_said) {
         own.field(b"Vary", b"Accept-Encoding");
     }

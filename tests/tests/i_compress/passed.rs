@@ -161,6 +161,12 @@ fn vary_is_said_once() {
         assert_eq!(ask(&ringfence, "gzip", "").all("vary"), vary);
         assert_eq!(ask(&ringfence, "identity", "").all("vary"), vary);
     }
+    let app = texts(HTML);
+    let added = "compress = true\nresponse_headers = { add = { vary = \"accept-encoding\" } }";
+    assert_eq!(
+        ask(&start(&app, added), "gzip", "").all("vary"),
+        ["accept-encoding"]
+    );
 }
 
 #[test]

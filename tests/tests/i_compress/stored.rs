@@ -251,6 +251,15 @@ fn what_passes_by_the_cache_is_coded_at_once() {
         let answer = ask(&ringfence, "zstd", "").expect(200);
         assert_eq!(answer.field("content-encoding"), Some("zstd"));
         assert_eq!(answer.field("etag"), Some("W/\"v\""));
+        let head = ringfence
+            .client()
+            .asks("HEAD", "/x", "Accept-Encoding: zstd\r\n");
+        assert_eq!(
+            head.field("content-encoding"),
+            None,
+            "GET may be sent what is stored"
+        );
+        assert_eq!(head.field("vary"), Some("Accept-Encoding"));
         assert_eq!(decoded(&answer), text("X"));
     }
 }

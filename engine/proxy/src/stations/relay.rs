@@ -71,7 +71,8 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
     match coder {
         Some(coder) => {
             body.see_all();
-            pump_coded(ex, call, &mut body, out, coder).await?;
+            // Boxed, so that exchanges which code nothing hold nothing for it.
+            Box::pin(pump_coded(ex, call, &mut body, out, *coder)).await?;
         }
         None => {
             let outcome = pump(ex, call, &mut body, out, coding).await;
@@ -83,7 +84,12 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
 }
 
 /// In which form the response goes out, and what codes it, where it is coded and has a body.
-fn form(ex: &Exchange<'_>, call: &Call, framing: Framing, stored: bool) -> (Form, Option<Coder>) {
+fn form(
+    ex: &Exchange<'_>,
+    call: &Call,
+    framing: Framing,
+    stored: bool,
+) -> (Form, Option<Box<Coder>>) {
     let mut form = Form::of(ex, call, stored);
     let length = match framing {
         Framing::None => return (form, None),
@@ -92,7 +98,7 @@ fn form(ex: &Exchange<'_>, call: &Call, framing: Framing, stored: bool) -> (Form
     };
     let coder = form
         .coding
-        .and_then(|coding| Coder::new(ex, coding, length));
+        .and_then(|coding| Coder::new(ex, coding, length).map(Box::new));
     if coder.is_none() {
         form.stay();
     }
