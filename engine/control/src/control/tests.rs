@@ -3,6 +3,7 @@
 use super::*;
 use crate::{
     client::{self, ClientError},
+    explain::Explain,
     host::{Host, Workers},
     purge::Purge,
     resolve::resolve,
@@ -10,7 +11,8 @@ use crate::{
 };
 use ringfence_balance::{Outcome, Picker, Resolved, Roster, StickySecret, Want};
 use ringfence_config::{Overrides, Plan};
-use ringfence_telemetry::{LogQueue, Part, Record};
+use ringfence_telemetry::explain::Explanation;
+use ringfence_telemetry::{Fetched, LogQueue, Part, Record, Target};
 use std::{
     fs,
     io::{Read, Write},
@@ -33,6 +35,7 @@ struct Process {
     stops: Mutex<usize>,
     offered: Mutex<Vec<Resolved>>,
     purges: Mutex<Vec<Purge>>,
+    fetches: Mutex<Vec<String>>,
     /// What new addresses are adopted with.
     control: OnceLock<Arc<Control>>,
     scene: OnceLock<Scene>,
@@ -64,6 +67,32 @@ impl Host for Process {
             true => Err("2 workers are busy".into()),
             false => Ok(()),
         }
+    }
+
+    fn explain(&self, question: &Explain) -> Result<Explanation, String> {
+        match question.method.as_str() {
+            "BUSY" => Err("2 workers are busy".into()),
+            method => Ok(Explanation {
+                request: format!("{method} {}", question.url),
+                ..Explanation::default()
+            }),
+        }
+    }
+
+    fn fetch(&self, target: &Target, done: Box<dyn FnOnce(Fetched) + Send>) {
+        self.fetches.lock().unwrap().push(target.url.clone());
+        if !target.url.ends_with("/lost") {
+            done(Fetched {
+                status: 200,
+                stored: true,
+                ..Fetched::default()
+            });
+        }
+    }
+
+    fn softly_purged(&self) -> Result<Vec<Target>, String> {
+        let urls = ["http://a/2", "http://a/1", "http://a/2"];
+        Ok(urls.into_iter().map(Target::of).collect())
     }
 
     fn workers(&self) -> Workers {
@@ -286,6 +315,29 @@ fn ejections_are_ended_and_shown() {
         format!("ringfence_server_ejections_total{{upstream=\"app\",server=\"{label}\"}} 1\n");
     assert!(stage.get("/metrics").1.contains(&ejections));
     wait_for("its return", || server.transitions().returned == 1);
+    stage.finish();
+}
+
+#[test]
+fn what_would_become_of_a_request_is_told() {
+    let stage = Stage::start("");
+    let address = stage.control.admin_address().unwrap();
+    let json = "Content-Type: application/json\r\n";
+    let url = r#"{"url": "http://a/x"}"#;
+    let busy = r#"{"method": "BUSY", "url": "http://a/x"}"#;
+    for (fields, body, expected, why) in [
+        (json, url, 200, r#""request":"GET http://a/x""#),
+        (json, busy, 503, "2 workers are busy"),
+        (json, r#"{"url": "/x"}"#, 400, "does not begin with http://"),
+        ("", url, 415, "application/json"),
+    ] {
+        let (status, text) = ask_with(address, "POST", "/explain", fields, body);
+        assert!(status == expected && text.contains(why), "{text}");
+    }
+    let question = serde_json::from_str(url).unwrap();
+    let (json, told) = client::explain(&stage.socket(), &question).unwrap();
+    assert_eq!(told.request, "GET http://a/x");
+    assert!(json.contains(&told.request), "{json}");
     stage.finish();
 }
 

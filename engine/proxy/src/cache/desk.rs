@@ -30,22 +30,29 @@ pub(crate) enum Turn {
 impl Desk {
     /// What `asker` may do at `now`.
     pub(crate) fn ask(&mut self, flight: &FlightKey, asker: Asker, now: u64) -> Turn {
-        if self
-            .alone
-            .get(&flight.hash)
-            .is_some_and(|until| now < *until)
-        {
+        let turn = self.turn(flight, now);
+        match turn {
+            Turn::Alone => {}
+            Turn::Wait => {
+                let waiting = self.flights.get_mut(&flight.bytes);
+                waiting.expect("under way").push_back(asker);
+            }
+            Turn::Lead => {
+                self.flights.insert(flight.bytes.clone(), VecDeque::new());
+            }
+        }
+        turn
+    }
+
+    /// What whoever asks at `now` may do.
+    pub(crate) fn turn(&self, flight: &FlightKey, now: u64) -> Turn {
+        let alone = self.alone.get(&flight.hash);
+        if alone.is_some_and(|until| now < *until) {
             return Turn::Alone;
         }
-        match self.flights.get_mut(&flight.bytes) {
-            Some(waiting) => {
-                waiting.push_back(asker);
-                Turn::Wait
-            }
-            None => {
-                self.flights.insert(flight.bytes.clone(), VecDeque::new());
-                Turn::Lead
-            }
+        match self.flights.contains_key(&flight.bytes) {
+            true => Turn::Wait,
+            false => Turn::Lead,
         }
     }
 

@@ -28,7 +28,8 @@ use ringfence_io::now;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::claim::Claim;
-use self::desk::{Desk, Turn};
+use self::desk::Desk;
+pub(crate) use self::desk::Turn;
 use crate::house::{House, Order};
 use crate::note::{Answer, Asker, CacheNote, FlightKey, Note, Outcome, Purged, SharedKey, Wish};
 
@@ -213,7 +214,13 @@ impl Cache {
         self.home(key.hash) == self.index
     }
 
-    fn home(&self, hash: u64) -> usize {
+    /// What a request may do that asks its key's home, if that is this core.
+    pub(crate) fn turn(&self, flight: &FlightKey) -> Turn {
+        self.desk.borrow().turn(flight, now().as_secs())
+    }
+
+    /// The core that is the home of keys with this hash.
+    pub(crate) fn home(&self, hash: u64) -> usize {
         (hash % self.house.posts.len().max(1) as u64) as usize
     }
 
