@@ -207,6 +207,12 @@ impl<V: Stored> Store<V> {
         Ok(())
     }
 
+    /// Whether a response is not taken because it was asked for before a purge that covers it, or one that may: then it is
+    /// no answer either for who asks after that purge.
+    pub fn refuses(&self, value: &V) -> bool {
+        self.purges.refuses(value)
+    }
+
     /// Takes all responses under `key` out, and says how many there were.
     pub fn remove(&mut self, key: Key<'_>) -> usize {
         let mut count = 0;

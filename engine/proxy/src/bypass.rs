@@ -144,6 +144,9 @@ fn reads_as(name: &[u8], other: &[u8]) -> bool {
 /// The field that Connection takes away, though it was meant for the server: then what the client has sent does not tell what the
 /// server's answer depended on.
 fn taken_away<'e>(ex: &'e Exchange<'_>) -> Option<&'e [u8]> {
+    if !ex.heads.request.fields.connection_names_fields() {
+        return None;
+    }
     let lines = ex.heads.request.get_all(&ex.bytes, Name::Connection);
     let mut members = lines.flat_map(list_members);
     members.find(|member| {

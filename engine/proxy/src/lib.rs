@@ -41,6 +41,7 @@ mod exchange;
 mod explain;
 mod forwarded;
 mod forwarding;
+mod gather;
 mod house;
 mod journal;
 mod keys;

@@ -155,6 +155,7 @@ fn fetch(ex: &Exchange<'_>, key: &SharedKey) -> String {
     String::from(match turn {
         Turn::Lead => "others who ask for it meanwhile wait for what comes",
         Turn::Wait => "one is under way, and it waits for that",
+        Turn::Join(_) => "one is under way, and it is given what comes as it comes",
         Turn::Alone => "its own: what came last was for one client only",
     })
 }

@@ -7,16 +7,17 @@ use ringfence_http::{Method, Name, Reason};
 use ringfence_io::{Lease, now, timeout_at};
 
 use crate::bypass;
-use crate::cache::{Asked, Claim, Fill, Old, Report, Served};
+use crate::cache::{Asked, Claim, Fill, Old, Reply, Report, Served};
 use crate::conn::Again;
 use crate::exchange::{Exchange, Hit, Station};
 use crate::forwarded::{self, Forwarded};
 use crate::keys;
-use crate::note::{Answer, SharedKey, Wish};
+use crate::note::{SharedKey, Wish};
 use crate::presence::unless_gone;
+use crate::stations::join;
 
 /// How often a request asks the key's home again, when what it was given was for other requests, before it goes alone.
-const MOST_ROUNDS: u32 = 4;
+const MOST_ROUNDS: u32 = 6;
 
 /// What the store has for a request.
 pub(crate) enum Look {
@@ -37,6 +38,8 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     cache.catch_up().await;
     let mut shared = None;
     let mut collapsed = false;
+    let mut was_given = false;
+    let mut way = join::way(ex);
     for round in 0..MOST_ROUNDS {
         let (old, why) = match look(ex, &control) {
             Look::Hit(mut hit) => {
@@ -57,27 +60,31 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
         let shares = not_kept(ex, &errand.control, errand.old.is_some()).is_none();
         let key = shared.get_or_insert_with(|| keys::share(ex)).clone();
         let flight = keys::flight(ex, &key);
-        let wish = match (shares, round) {
-            (false, 0) => Wish::Stored,
-            (false, _) => return pass(ex, Report::of(Served::Miss, Some(errand.why))),
-            (true, 0) => Wish::Any,
-            (true, _) => Wish::Fetched,
+        let wish = match (shares, was_given) {
+            (false, false) => Wish::Stored,
+            (false, true) => return pass(ex, Report::of(Served::Miss, Some(errand.why))),
+            (true, false) => Wish::Any,
+            (true, true) => Wish::Fetched,
         };
-        match in_time(ex, cache.ask(&key, &flight, wish)).await {
-            Ok(Answer::Have(objects)) => {
+        match in_time(ex, cache.ask(&key, flight, wish, way)).await {
+            Ok(Reply::Have(objects)) => {
                 for object in &objects {
                     cache.keep(&key, object);
                 }
+                was_given = true;
                 collapsed = round > 0 || cache.is_home(&key);
             }
-            Ok(Answer::Lead) => {
-                let claim = Some(Claim::new(cache, flight));
-                return fetch(ex, key, claim, errand, collapsed);
-            }
-            Ok(Answer::Alone) if !shares => {
+            // It is over, and so there may be something stored.
+            Ok(Reply::Join(None)) => {}
+            Ok(Reply::Join(Some(flight))) => match join::enter(ex, flight, &control) {
+                Ok(station) => return station,
+                Err(other) => way = other,
+            },
+            Ok(Reply::Lead(claim)) => return fetch(ex, key, Some(claim), errand, collapsed),
+            Ok(Reply::Alone) if !shares => {
                 return pass(ex, Report::of(Served::Miss, Some(errand.why)));
             }
-            Ok(Answer::Alone) => return fetch(ex, key, None, errand, collapsed),
+            Ok(Reply::Alone) => return fetch(ex, key, None, errand, collapsed),
             Err(Reason::ClientGone) => return ex.refuse(Reason::ClientGone),
             Err(_) => return fetch(ex, key, None, errand, collapsed),
         }
@@ -249,10 +256,7 @@ pub(crate) fn not_kept(
 }
 
 /// Waits for an answer, no longer than for an origin.
-async fn in_time(
-    ex: &Exchange<'_>,
-    asking: impl Future<Output = Answer>,
-) -> Result<Answer, Reason> {
+async fn in_time(ex: &Exchange<'_>, asking: impl Future<Output = Reply>) -> Result<Reply, Reason> {
     let limit = ex.route().timeouts.first_byte;
     let (until, late) = ex.deadline(now() + limit, Reason::FirstByteTimeout);
     let answered = unless_gone(&ex.conn.client, timeout_at(until, asking)).await;
