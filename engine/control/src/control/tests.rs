@@ -8,6 +8,7 @@ use crate::{
     purge::Purge,
     resolve::resolve,
     testing::{FakeDns, Origin, Reply, Script, response, wait_for},
+    warm::{Sources, Tally, Watch},
 };
 use ringfence_balance::{Outcome, Picker, Resolved, Roster, StickySecret, Want};
 use ringfence_config::{Overrides, Plan};
@@ -338,6 +339,48 @@ fn what_would_become_of_a_request_is_told() {
     let (json, told) = client::explain(&stage.socket(), &question).unwrap();
     assert_eq!(told.request, "GET http://a/x");
     assert!(json.contains(&told.request), "{json}");
+    stage.finish();
+}
+
+#[test]
+fn what_is_warmed_is_asked_for_through_the_process() {
+    struct Silent(Vec<String>);
+    impl Watch for Silent {
+        fn moved(&mut self, _: &Tally) {}
+        fn failed(&mut self, url: &str, _: &str) {
+            self.0.push(url.to_owned());
+        }
+        fn waits(&mut self, _: Duration) {}
+    }
+    let stage = Stage::start("[[warm]]\nurls = [\"http://a/start\"]\n");
+    let fetched = || stage.process.fetches.lock().unwrap().clone();
+    wait_for("the start", || fetched() == ["http://a/start"]);
+    let sources = Sources {
+        urls: vec!["http://a/0".to_owned()],
+        ..Sources::default()
+    };
+    let mut silent = Silent(Vec::new());
+    let tally = client::warm(&stage.socket(), &sources, true, 1, &mut silent).unwrap();
+    assert_eq!((tally.total, tally.stored), (3, 3), "{tally}");
+    assert_eq!(fetched()[1..], ["http://a/0", "http://a/1", "http://a/2"]);
+    let lost = Sources {
+        urls: vec!["http://a/lost".to_owned()],
+        ..Sources::default()
+    };
+    let error = client::warm(&stage.socket(), &lost, false, 1, &mut silent).unwrap_err();
+    assert!(
+        error.to_string().contains("the process is ending"),
+        "{error}"
+    );
+    let json = "Content-Type: application/json\r\n";
+    let admin = stage.control.admin_address().unwrap();
+    let body = r#"{"url": "http://a/x"}"#;
+    assert_eq!(ask_with(admin, "POST", "/cache/fetch", json, body).0, 404);
+    assert_eq!(
+        fetched().len(),
+        5,
+        "only who may open the socket has it done"
+    );
     stage.finish();
 }
 
