@@ -84,6 +84,7 @@ fn mistakes() -> Vec<(&'static str, String)> {
         ("cache_users", with_route("upstream = \"app\"\ncache = { per_user = \"cookie\" }\n[[route]]\npath = \"/b\"\nupstream = \"app\"\ncache = { per_user = {} }\n[[route]]\npath = \"/c\"\nupstream = \"app\"\ncache = { bypass = { query = [\"a\", \"a\"], headers = \"a b\" } }")),
         ("cache_tags", with_route("path = \"/quests/{id}\"\nupstream = \"app\"\npurges = [\"quest:{di}\", \"{*}\", \"a\", \"a\"]\ncache.tags = [\"a b\", \"quest:{id\", \"\", \"user:{user}\"]")),
         ("compress", with_route("upstream = \"app\"\ncompress = { codings = [\"br\", \"deflate\", \"gzp\", \"br\"], types = [\"text\", \"*/*\", \"text/css\", \"Text/CSS\", \"text/*xml\"], min_size = -1 }\n[[route]]\npath = \"/b\"\nupstream = \"app\"\ncompress = { codings = [], types = [], level = 9 }\n[[route]]\npath = \"/c\"\nrespond = { status = 404 }\ncompress = true\n[[route]]\npath = \"/d\"\nupstream = \"app\"\ncompress = \"gzip\"")),
+        ("warmings", format!("{REST}\n[[warm]]\nconcurrency = 0\n[[warm]]\nurls = [\"/a\", \"http://\"]\nat_start = false\n[[warm]]\nsitemap = \"https://a/map.xml\"\nevery = \"10ms\"\nlist = \"\"\n")),
         ("the_admin_listens_where_clients_do", format!("{REST}\n[admin]\nlisten = \"127.0.0.1:8080\"\n")),
     ]
 }

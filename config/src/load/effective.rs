@@ -6,6 +6,7 @@ mod field;
 mod process;
 mod route;
 mod upstream;
+mod warm;
 
 use crate::file::File;
 use crate::plan::Plan;
@@ -51,5 +52,7 @@ fn file(plan: &Plan) -> File {
                 .map(|found| (found.name.clone(), upstream::upstream(found)))
                 .collect(),
         ),
+        warm: Some(plan.warms.iter().map(warm::warm).collect::<Vec<_>>())
+            .filter(|warms| !warms.is_empty()),
     }
 }

@@ -254,6 +254,20 @@ impl Object {
         **buf == *self.selection
     }
 
+    /// The fields of the requests that select it, with a value that does so; those that they do not have are left out.
+    pub fn selecting(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let names = match &self.vary {
+            Vary::Any => &[][..],
+            Vary::Fields(names) => names,
+        };
+        let parts = self.selection.split(|byte| *byte == b'\n');
+        let both = names.iter().zip(parts);
+        both.filter_map(|(name, part)| match part.split_first() {
+            Some((1, value)) => Some((&**name, value)),
+            _ => None,
+        })
+    }
+
     /// Whether both are for the same requests, so that the newer one takes the older one's place.
     #[must_use]
     pub fn is_for_same(&self, other: &Self) -> bool {

@@ -188,7 +188,9 @@ mod tests {
 
     #[test]
     fn zstandard_holds_no_more_than_it_says() {
-        let bytes: Vec<u8> = (0..1_000_000u32).map(|n| (n.wrapping_mul(n) >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..1_000_000u32)
+            .map(|n| (n.wrapping_mul(n) >> 7) as u8)
+            .collect();
         for level in [3, 6] {
             let mut engine = CCtx::create();
             for parameter in [

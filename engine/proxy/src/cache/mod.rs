@@ -42,13 +42,14 @@ pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Rep
 pub(crate) use self::broadcast::Broadcast;
 pub(crate) use self::claim::Claim;
 use self::desk::Desk;
+pub(crate) use self::desk::Turn;
 pub(crate) use self::flight::{Flight, Reader};
 pub(crate) use self::purges::order;
 pub(crate) use self::seat::Reply;
 use self::seat::Waiting;
 use self::workbench::Workbench;
 use crate::house::{House, Order};
-use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey};
+use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
@@ -186,7 +187,15 @@ impl Cache {
         self.home(key.hash) == self.index
     }
 
-    fn home(&self, hash: u64) -> usize {
+    /// What a request may do that asks its key's home, if that is this core.
+    pub(crate) fn turn(&self, flight: &FlightKey) -> Turn {
+        self.desk
+            .borrow()
+            .turn(flight, Way::Streamed, now().as_secs())
+    }
+
+    /// The core that is the home of keys with this hash.
+    pub(crate) fn home(&self, hash: u64) -> usize {
         (hash % self.house.posts.len().max(1) as u64) as usize
     }
 
