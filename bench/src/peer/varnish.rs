@@ -73,12 +73,58 @@ pub fn arguments(site: &Site<'_>) -> Vec<OsString> {
         ("-p", "timeout_idle=3600".to_owned()),
         ("-p", "backend_idle_timeout=3600".to_owned()),
         ("-p", "http_gzip_support=off".to_owned()),
-        ("-p", "vsl_mask=none".to_owned()),
+        ("-p", format!("vsl_mask=-{}", UNLOGGED.join(",-"))),
     ] {
         arguments.extend([flag.into(), value.into()]);
     }
     arguments
 }
+
+/// What it does not note in its log, which is shared memory: all that has to do with a request, as the others have no log.
+const UNLOGGED: [&str; 42] = [
+    "ReqStart",
+    "ReqMethod",
+    "ReqURL",
+    "ReqProtocol",
+    "ReqHeader",
+    "ReqUnset",
+    "ReqAcct",
+    "RespProtocol",
+    "RespStatus",
+    "RespReason",
+    "RespHeader",
+    "RespUnset",
+    "BereqMethod",
+    "BereqURL",
+    "BereqProtocol",
+    "BereqHeader",
+    "BereqUnset",
+    "BereqAcct",
+    "BerespProtocol",
+    "BerespStatus",
+    "BerespReason",
+    "BerespHeader",
+    "BerespUnset",
+    "Begin",
+    "End",
+    "Link",
+    "Timestamp",
+    "VCL_call",
+    "VCL_return",
+    "VCL_use",
+    "Hit",
+    "HitMiss",
+    "TTL",
+    "Filters",
+    "Fetch_Body",
+    "Storage",
+    "Length",
+    "SessOpen",
+    "SessClose",
+    "BackendOpen",
+    "BackendClose",
+    "BackendReuse",
+];
 
 /// Threads beyond those of clients: for fetches, and what it does besides.
 const SPARE_THREADS: usize = 136;
