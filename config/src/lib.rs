@@ -29,6 +29,7 @@ pub use plan::upstream::{
     Balance, Check, CheckKind, Ejection, HashKey, Pool, Queue, RetryBudget, SameSite, Secret,
     Server, Sticky, Upstream, UpstreamId,
 };
+pub use plan::warm::Warm;
 pub use plan::workers::{DriverChoice, WorkerCount, Workers};
 pub use plan::{Plan, Quick};
 pub use router::params::Params;

@@ -217,6 +217,19 @@ pub const EJECT_SHARE: f64 = 0.5;
 /// `ejection.panic_threshold`: Envoy's 0.5 would use dead servers again as soon as two of three are down.
 pub const PANIC: f64 = 0.25;
 
+// Warming.
+
+/// `[[warm]]` tables.
+pub const WARMS: usize = 64;
+/// URLs in one of them.
+pub const WARM_URLS: usize = 1_000;
+/// Bytes of such a URL.
+pub const WARM_URL: usize = 8 << 10;
+/// `warm.every`
+pub const WARM_EVERY: Bound<Duration> = bound(secs(1), secs(HOUR), secs(YEAR));
+/// `warm.concurrency`
+pub const WARM_CONCURRENCY: Bound<u32> = bound(1, 4, 64);
+
 // Retries.
 
 /// `retry.attempts`

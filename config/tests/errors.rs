@@ -83,6 +83,7 @@ fn mistakes() -> Vec<(&'static str, String)> {
         ("cache_keys", with_route("upstream = \"app\"\ncache.key = { keep = [\"a=b\", \"a*b\", \"*\"], headers = [\"x a\", \"Connection\", \"x-a\", \"X-A\"], cookies = [\"a;b\", \"c\", \"c\"] }\n[[route]]\npath = \"/b\"\nupstream = \"app\"\ncache.key = { keep = \"a\", drop = \"b\", query = \"all\" }\n[[route]]\npath = \"/c\"\nupstream = \"app\"\ncache.key = { query = \"none\", drop = \"b\", sort = true }\n[[route]]\npath = \"/d\"\nupstream = \"app\"\ncache.key = { query = \"some\", kepe = \"a\" }")),
         ("cache_users", with_route("upstream = \"app\"\ncache = { per_user = \"cookie\" }\n[[route]]\npath = \"/b\"\nupstream = \"app\"\ncache = { per_user = {} }\n[[route]]\npath = \"/c\"\nupstream = \"app\"\ncache = { bypass = { query = [\"a\", \"a\"], headers = \"a b\" } }")),
         ("cache_tags", with_route("path = \"/quests/{id}\"\nupstream = \"app\"\npurges = [\"quest:{di}\", \"{*}\", \"a\", \"a\"]\ncache.tags = [\"a b\", \"quest:{id\", \"\", \"user:{user}\"]")),
+        ("warmings", format!("{REST}\n[[warm]]\nconcurrency = 0\n[[warm]]\nurls = [\"/a\", \"http://\"]\nat_start = false\n[[warm]]\nsitemap = \"https://a/map.xml\"\nevery = \"10ms\"\nlist = \"\"\n")),
         ("the_admin_listens_where_clients_do", format!("{REST}\n[admin]\nlisten = \"127.0.0.1:8080\"\n")),
     ]
 }

@@ -5,6 +5,7 @@ mod field;
 mod process;
 mod route;
 mod upstream;
+mod warm;
 
 use crate::file::File;
 use crate::plan::Plan;
@@ -50,5 +51,7 @@ fn file(plan: &Plan) -> File {
                 .map(|found| (found.name.clone(), upstream::upstream(found)))
                 .collect(),
         ),
+        warm: Some(plan.warms.iter().map(warm::warm).collect::<Vec<_>>())
+            .filter(|warms| !warms.is_empty()),
     }
 }

@@ -14,8 +14,11 @@ use crate::reuse::{Verdict, insists, judge};
 use crate::store::Stored;
 use crate::vary::Vary;
 
+/// Bytes of a line's end.
+const LINE_END: usize = 2;
+
 /// A stored response. It is never changed: what validates it makes another one with the same body.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Object {
     /// The status code.
     pub status: u16,
@@ -140,6 +143,15 @@ impl Object {
         Ok((both, merged))
     }
 
+    /// The same response with this body, where it was made before its body was there.
+    #[must_use]
+    pub fn with_body(&self, body: Bytes) -> Self {
+        Self {
+            body,
+            ..self.clone()
+        }
+    }
+
     /// Its head's fields, as they are sent again.
     #[must_use]
     pub fn head(&self) -> Head<'_> {
@@ -147,6 +159,15 @@ impl Object {
             fields: &self.fields,
             bytes: &self.head,
         }
+    }
+
+    /// All lines of its head but the first one and the empty one, each with its line's end.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        let (Some(first), Some(last)) = (self.fields.first(), self.fields.last()) else {
+            return &[];
+        };
+        &self.head[first.name.start as usize..last.value.end() + LINE_END]
     }
 
     /// What selects it.
@@ -160,6 +181,20 @@ impl Object {
         buf.clear();
         self.vary.write_selection(request, buf);
         **buf == *self.selection
+    }
+
+    /// The fields of the requests that select it, with a value that does so; those that they do not have are left out.
+    pub fn selecting(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let names = match &self.vary {
+            Vary::Any => &[][..],
+            Vary::Fields(names) => names,
+        };
+        let parts = self.selection.split(|byte| *byte == b'\n');
+        let both = names.iter().zip(parts);
+        both.filter_map(|(name, part)| match part.split_first() {
+            Some((1, value)) => Some((&**name, value)),
+            _ => None,
+        })
     }
 
     /// Whether both are for the same requests, so that the newer one takes the older one's place.

@@ -147,6 +147,14 @@ impl<V: Stored> Store<V> {
         })
     }
 
+    /// All stored responses that a soft purge covers and no hard one, with their keys; it walks over all that there are.
+    pub fn softly_purged(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        let all = (0..self.table.len() as u32).map(|at| self.table.entry(at));
+        let stale =
+            all.filter(|entry| self.purges.state(&entry.value).max(entry.state) == State::Stale);
+        stale.map(|entry| (&*entry.key, &entry.value))
+    }
+
     /// How often [`find`](Self::find) missed `key` of late, up to 15. An estimate: others may have raised it, and it halves
     /// as time goes by, which is measured in misses: every so many as there are entries for most keys, and up to eight times
     /// that for some. An empty store counts nothing.
@@ -197,6 +205,12 @@ impl<V: Stored> Store<V> {
         self.table.push(key, entry);
         self.stats.inserts += 1;
         Ok(())
+    }
+
+    /// Whether a response is not taken because it was asked for before a purge that covers it, or one that may: then it is
+    /// no answer either for who asks after that purge.
+    pub fn refuses(&self, value: &V) -> bool {
+        self.purges.refuses(value)
     }
 
     /// Takes all responses under `key` out, and says how many there were.

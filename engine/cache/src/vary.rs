@@ -9,7 +9,7 @@ use crate::head::Head;
 /// Names that Vary may have; with more, no other request selects the response.
 const MOST_NAMES: usize = 32;
 
-/// Preferences that a field has room for without an allocation: more than browsers have.
+/// Preferences for which nothing is allocated.
 const USUAL_MEMBERS: usize = 16;
 
 /// The request fields that chose a response.
@@ -87,10 +87,8 @@ impl Kind {
 }
 
 fn join_sorted<'a>(lines: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
-    fn lower(member: &[u8]) -> impl Iterator<Item = u8> {
-        member.iter().map(u8::to_ascii_lowercase)
-    }
     let mut members: SmallVec<[&[u8]; USUAL_MEMBERS]> = lines.flat_map(list_members).collect();
+    let lower = |member: &'a [u8]| member.iter().map(u8::to_ascii_lowercase);
     members.sort_unstable_by(|one, other| lower(one).cmp(lower(other)));
     let start = out.len();
     join(members.into_iter(), out);

@@ -216,10 +216,14 @@ impl Pair {
 
     fn find(&mut self, number: u8, variant: u8) {
         let exact = self.is_exact();
-        let found = self
-            .store
-            .find(key(&name(number)), |value| value.0.variant == variant);
+        let name = name(number);
+        let select = |value: &Shared| value.0.variant == variant;
+        let mut seen = self.store.variants(key(&name));
+        let seen = seen.find(|found| select(found.value));
+        let seen = seen.map(|found| (found.value.clone(), found.softly_purged));
+        let found = self.store.find(key(&name), select);
         let found = found.map(|found| (found.value.clone(), found.softly_purged));
+        assert_eq!(found, seen, "what is found is what was there");
         let mut live = self.live(number);
         // No two of a key have the same variant.
         let want = live.find(|kept| kept.value.0.variant == variant);
@@ -265,6 +269,18 @@ impl Pair {
 
     /// All that is visible is as it should be.
     fn check(&self) {
+        let mut stale: Vec<_> = self
+            .store
+            .softly_purged()
+            .map(|(_, value)| value.0.id)
+            .collect();
+        stale.sort_unstable();
+        if self.is_exact() {
+            let kept = self.all.iter().filter(|kept| kept.stale && !kept.gone);
+            let mut wanted: Vec<_> = kept.map(|kept| kept.value.0.id).collect();
+            wanted.sort_unstable();
+            assert_eq!(stale, wanted);
+        }
         let stats = self.store.stats();
         assert!(stats.bytes <= self.store.limit());
         let gone = stats.replaced + stats.evictions + stats.purged + stats.expired + stats.removed;

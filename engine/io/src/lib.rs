@@ -35,6 +35,8 @@ mod recv;
 mod runtime;
 mod scratch;
 mod send;
+mod shared_buf;
+mod shelf;
 mod shortage;
 pub mod sim;
 mod spares;
@@ -62,6 +64,8 @@ pub use self::runtime::{
     DriverKind, DriverReport, RunOptions, Stats, driver_report, probe_driver, run, stats,
 };
 pub use self::scratch::Scratch;
+pub use self::shared_buf::SharedBuf;
+pub use self::shelf::shelve;
 pub use self::shortage::is_shortage;
 pub use self::spares::Spares;
 pub use self::stream::Stream;

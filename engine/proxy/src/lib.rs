@@ -15,12 +15,13 @@
 //! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
-//! | `refresh` | asking again in the background |
+//! | `refresh`, `warm` | asking again in the background, and for the cache alone |
 //! | `note`, `pattern` | what the caches of the cores tell one another, and what URLs a purge is meant for |
 //! | `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
 //! | `purge` | purges that come from outside |
+//! | `question`, `explain` | what would become of a request that nobody has made |
 //! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
 //! | `cache` | the stored responses of one core, and who fetches what |
 //! | `passage` | which bytes of a body go by unseen |
@@ -37,8 +38,10 @@ mod date;
 mod edits;
 mod epoch;
 mod exchange;
+mod explain;
 mod forwarded;
 mod forwarding;
+mod gather;
 mod house;
 mod journal;
 mod keys;
@@ -51,6 +54,7 @@ mod pattern;
 pub mod pool;
 mod presence;
 mod purge;
+mod question;
 mod refresh;
 mod request_id;
 mod retry;
@@ -60,10 +64,14 @@ mod stations;
 mod tags;
 mod upload;
 mod walk;
+mod warm;
 mod work;
 mod worker;
 
+pub use explain::{Asked, explain};
 pub use house::{Adoption, House, Order, WorkerSeed};
 pub use note::CacheNote;
 pub use purge::{PurgeOrder, purge};
+pub use question::{Errand, Question};
+pub use warm::{fetch, softly_purged};
 pub use work::work;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wanted};
-use ringfence_http::{Field, FieldCopier, HeadWriter, Method, Name, write_decimal};
+use ringfence_http::{FieldCopier, HeadWriter, Method, Name, write_decimal};
 use ringfence_io::{Outgoing, Payload, Scratch, now};
 
 use crate::cache::Report;
@@ -55,7 +55,7 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     let Hit { object, report } = hit;
     let part = part(ex, &object);
     let received = ex.is_fully_received();
-    let keep = received && ex.heads.request.keep_alive && !ex.conn.worker.is_draining();
+    let keep = keeps_client(ex);
     let mut body = part.body(&object);
     let mut head = Scratch::take();
     write_head(ex, &object, &report, &part, body.len(), keep, &mut head);
@@ -85,10 +85,33 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     }
 }
 
+/// Whether the client's connection can carry another request after a response that is all our own.
+pub(crate) fn keeps_client(ex: &Exchange<'_>) -> bool {
+    ex.is_fully_received() && ex.heads.request.keep_alive && !ex.conn.worker.is_draining()
+}
+
+/// Whether the client has what it asks for already, as its conditions say (RFC 9110 section 13).
+pub(crate) fn has_it_already(ex: &Exchange<'_>, object: &Object) -> bool {
+    let told = condition(ex.fields(), object.head(), object.status, object.date);
+    told == Condition::NotModified
+}
+
+/// Writes the head of an answer with all of a body that has so many bytes.
+pub(crate) fn write_whole(
+    ex: &Exchange<'_>,
+    object: &Object,
+    report: &Report,
+    len: usize,
+    keep: bool,
+    out: &mut Vec<u8>,
+) {
+    write_head(ex, object, report, &Part::Whole, len, keep, out);
+}
+
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
     let request = ex.fields();
     let stored = object.head();
-    if condition(request, stored, object.status, object.date) == Condition::NotModified {
+    if has_it_already(ex, object) {
         return Part::Nothing;
     }
     let head = &ex.heads.request;
@@ -161,10 +184,10 @@ fn write_head(
     let edits = &ex.route().response_headers;
     let mut writer = HeadWriter::new(out);
     writer.status_line(status);
-    let drops = |field: &Field, name: &[u8]| {
-        takes_away(edits, name) || is_not_for(part, field.id, name) || replaces(ex, field.id, name)
-    };
-    copy(object, drops, &mut writer);
+    match part {
+        Part::Whole if !is_edited(ex, object) => writer.lines(object.lines()),
+        _ => copy(ex, object, part, &mut writer),
+    }
     let mut own = Own {
         writer: &mut writer,
         edits: Some(edits),
@@ -200,16 +223,26 @@ fn write_head(
     writer.end();
 }
 
-/// Copies the stored fields, all at once where none is dropped.
-fn copy(object: &Object, drops: impl Fn(&Field, &[u8]) -> bool, writer: &mut HeadWriter<'_>) {
+/// Copies the stored fields that go out in this form.
+fn copy(ex: &Exchange<'_>, object: &Object, part: &Part, writer: &mut HeadWriter<'_>) {
+    let edits = &ex.route().response_headers;
     let head = object.head();
     let mut copier = FieldCopier::new(writer, head.bytes);
     for field in head.fields {
-        if !drops(field, field.name.of(head.bytes)) {
+        let name = field.name.of(head.bytes);
+        let dropped =
+            takes_away(edits, name) || is_not_for(part, field.id, name) || replaces(ex, field.id);
+        if !dropped {
             copier.copy(field);
         }
     }
     copier.finish();
+}
+
+/// Whether a stored field does not go out, whatever the form.
+fn is_edited(ex: &Exchange<'_>, object: &Object) -> bool {
+    let replaced = |id: &Name| object.head().has(*id) && replaces(ex, *id);
+    !ex.route().response_headers.is_empty() || REPLACED.iter().any(replaced)
 }
 
 /// Stored fields that do not go out in this form: a 304 has none about the body that is not there (RFC 9110 section 15.4.5), and
@@ -230,15 +263,26 @@ fn is_not_for(part: &Part, id: Name, name: &[u8]) -> bool {
     }
 }
 
+/// Stored fields of which others of ours may take the place; see [`replaces`].
+const REPLACED: [Name; 8] = [
+    Name::CacheControl,
+    Name::RingfenceCacheControl,
+    Name::CacheTag,
+    Name::SurrogateKey,
+    Name::Xkey,
+    Name::XCache,
+    Name::XBackendServer,
+    Name::XRequestId,
+];
+
 /// Stored fields that others of ours take the place of.
-fn replaces(ex: &Exchange<'_>, id: Name, name: &[u8]) -> bool {
+fn replaces(ex: &Exchange<'_>, id: Name) -> bool {
     let rules = ex.rules();
     let expose = &ex.epoch.plan.expose;
     match id {
         Name::CacheControl => rules.browser.is_some(),
         Name::XBackendServer => expose.backend_server,
         Name::XRequestId => expose.request_id,
-        Name::Other => cache_fields::is_inner(rules, name),
-        _ => false,
+        id => cache_fields::is_inner(rules, id),
     }
 }

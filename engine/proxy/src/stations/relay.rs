@@ -4,24 +4,36 @@ use std::io::{self, ErrorKind};
 use std::pin::pin;
 use std::time::Duration;
 
+use ringfence_config::UpstreamId;
 use ringfence_http::{Framing, Reason, Version};
 use ringfence_io::{Lease, Outgoing, Received, Scratch, now, timeout_at};
 
 use crate::body::{Body, Coding, Piece, frame};
 use crate::edits;
-use crate::exchange::{Call, Exchange, Next, Station};
+use crate::epoch::Epoch;
+use crate::exchange::{Call, Exchange, Join, Next, Station};
+use crate::gather::Shared;
 use crate::own::takes_away;
 use crate::passage;
 use crate::retry::Failure;
 use crate::stations::hit;
 use crate::stations::keep::{self, Kept};
 use crate::upload::{Ended, Upload, alongside};
+use crate::worker::Worker;
 
 /// How often to look whether the request's body is still on its way.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Relays the response to its end, and says what the client's connection does next.
-pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next, Failure> {
+/// How a response was passed on.
+pub(crate) enum Passed {
+    /// To its end; the client's connection does this next.
+    On(Next),
+    /// It is to be received for all who want it, this client among them.
+    ToAll(Box<Shared>),
+}
+
+/// Relays the response to its end, unless others may want it as it comes.
+pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passed, Failure> {
     let framing = ex.heads.response.framing;
     let coding = coding(ex, framing);
     let keep = keeps_client(ex, call, framing, coding);
@@ -30,19 +42,30 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next,
         let epoch = ex.epoch.clone();
         body.drop_trailers(move |name| takes_away(&epoch.plan.route(route).response_headers, name));
     }
-    match keep::receive(ex, call, &mut body) {
-        Kept::PassOn => {}
-        Kept::Answer(stored) => return Ok(hit::answer(ex, stored).await),
+    let common = match keep::receive(ex, call, &mut body) {
+        Kept::PassOn => None,
+        Kept::Share(common) => Some(common),
+        Kept::Answer(stored) => return Ok(Passed::On(hit::answer(ex, stored).await)),
         Kept::StandIn => return Err(Failure::Stale),
-    }
+    };
     let mut out = Scratch::take();
     edits::write_response(ex, call, coding, keep, &mut out);
     call.head = Lease::empty();
+    if let Some(common) = common {
+        let reader = common.broadcast.flight().clone().reader();
+        let join = Join {
+            reader,
+            head: out,
+            keep,
+        };
+        let shared = Shared { body, common, join };
+        return Ok(Passed::ToAll(Box::new(shared)));
+    }
 
     let outcome = pump(ex, call, &mut body, out, coding).await;
     ex.tally.bytes_out = body.received();
     outcome?;
-    Ok(end_of_request(ex, call, keep))
+    Ok(Passed::On(end_of_request(ex, call, keep)))
 }
 
 /// Ends a call whose response has been relayed: gives the server's connection back for the next request
@@ -57,15 +80,27 @@ pub(crate) fn end(ex: &mut Exchange<'_>, call: Call, next: Next) -> Station {
         && response.keep_alive
         && response.framing != Framing::UntilClose
         && call.pending.is_empty();
+    let answered = (ex.tally.status, ex.tally.latency());
+    let berth = fit.then(|| (&*ex.epoch, ex.upstream()));
+    settle(&ex.conn.worker, call, answered, berth);
+    Station::Finish(next)
+}
+
+/// Ends a call whose response has come whole, with that status and time to its first byte. Its connection is kept where it is
+/// fit for another request to the same upstream.
+pub(crate) fn settle(
+    worker: &Worker,
+    call: Call,
+    (status, latency): (u16, Duration),
+    fit_for: Option<(&Epoch, UpstreamId)>,
+) {
     let Call { ticket, link, .. } = call;
     let ix = ticket.ix();
-    ticket.answered(ex.tally.status, ex.tally.latency());
-    if fit {
-        let (epoch, upstream) = (&ex.epoch, ex.upstream());
+    ticket.answered(status, latency);
+    if let Some((epoch, upstream)) = fit_for {
         let room = epoch.pool_room(upstream);
-        ex.conn.worker.keep(link, &epoch.berth(upstream, ix), room);
+        worker.keep(link, &epoch.berth(upstream, ix), room);
     }
-    Station::Finish(next)
 }
 
 async fn pump(
