@@ -5,9 +5,11 @@
 //! |---|---|
 //! | `stored` | what the cache has to do with it |
 //! | `servers` | which server it would go to |
+//! | `words` | bytes as text |
 
 mod servers;
 mod stored;
+mod words;
 
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -19,6 +21,7 @@ use ringfence_http::Reason;
 use ringfence_io::{Lease, now};
 use ringfence_telemetry::explain::{Explanation, Own, Taken};
 
+use self::words::text;
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Exchange, Heads, Refusal, Station};
 use crate::house::{House, Order};
@@ -155,9 +158,4 @@ fn taken(ex: &Exchange<'_>) -> Taken {
             Action::Redirect { .. } | Action::Respond { .. } => None,
         },
     }
-}
-
-/// What a client or a server has sent, as text.
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -191,16 +191,14 @@ impl Explanation {
 
     fn add(&mut self, other: Self) {
         if let (Some(cache), Some(more)) = (&mut self.cache, other.cache) {
-            let handed = cache
-                .answers
-                .first()
-                .filter(|answer| answer.forward.is_none());
-            let handed = handed.filter(|answer| answer.outcome != REFUSED).cloned();
+            let handed = cache.handed_over();
             for mut answer in more.answers {
                 if let (Some(_), Some(handed)) = (&answer.forward, &handed) {
-                    answer.outcome.clone_from(&handed.outcome);
-                    answer.forward = None;
-                    answer.why.clone_from(&handed.why);
+                    let workers = std::mem::take(&mut answer.workers);
+                    answer = Answer {
+                        workers,
+                        ..handed.clone()
+                    };
                 }
                 gather(&mut cache.answers, answer, |answer| &mut answer.workers);
             }
@@ -213,6 +211,18 @@ impl Explanation {
                 gather(&mut upstream.picks, pick, |pick| &mut pick.workers);
             }
         }
+    }
+}
+
+impl Cached {
+    /// The answer that the key's home, whose word this is, brings about where it is asked: it hands over all that it has, but
+    /// for what was purged softly.
+    fn handed_over(&self) -> Option<Answer> {
+        let hands = self.stored.iter().any(|stored| !stored.softly_purged);
+        let keeps = |stored: &Stored| stored.selected && stored.softly_purged;
+        let answer = self.answers.first()?;
+        let told = hands && !self.stored.iter().any(keeps) && answer.outcome != REFUSED;
+        told.then(|| answer.clone())
     }
 }
 

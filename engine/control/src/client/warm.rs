@@ -36,6 +36,8 @@ pub fn warm(
     most: usize,
     watch: &mut impl Watch,
 ) -> Result<Tally, ClientError> {
+    // Where nobody is, that is told before a source is read.
+    super::file(socket)?;
     let refused = |why: String| ClientError::Refused(why);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

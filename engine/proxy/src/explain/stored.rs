@@ -10,7 +10,7 @@ use ringfence_http::{Name, Reason};
 use ringfence_io::now;
 use ringfence_telemetry::explain::{Answer, Cached, Key, REFUSED, Stored};
 
-use super::text;
+use super::words::text;
 use crate::bypass;
 use crate::cache::{Served, Turn};
 use crate::exchange::Exchange;

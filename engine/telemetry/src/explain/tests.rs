@@ -1,3 +1,5 @@
+//! How explanations of several workers are joined, and how they read.
+
 use super::*;
 
 fn answer(worker: usize, outcome: &str, forward: Option<&str>) -> Answer {
@@ -62,7 +64,7 @@ fn those_that_say_other_things_stand_apart() {
 
 #[test]
 fn what_the_home_has_is_handed_over() {
-    let hit = part(1, answer(1, "HIT", None), Vec::new());
+    let hit = part(1, answer(1, "HIT", None), vec![stored(1, "a")]);
     let miss = part(1, answer(0, "MISS", Some("uri-miss")), Vec::new());
     let whole = join(vec![miss.clone(), hit]);
     assert_eq!(
@@ -72,6 +74,19 @@ fn what_the_home_has_is_handed_over() {
             ..answer(1, "HIT", None)
         }]
     );
+    let purged = Stored {
+        softly_purged: true,
+        ..stored(1, "a")
+    };
+    let stale = part(1, answer(1, "EXPIRED", Some("stale")), vec![purged]);
+    assert_eq!(join(vec![miss.clone(), stale]).answers.len(), 2);
+    let other = part(
+        1,
+        answer(1, "MISS", Some("vary-miss")),
+        vec![stored(1, "a")],
+    );
+    let whole = join(vec![miss.clone(), other]);
+    assert_eq!(whole.answers.len(), 1, "all are given what is for others");
     let refused = part(1, answer(1, REFUSED, None), Vec::new());
     assert_eq!(join(vec![miss, refused]).answers.len(), 2);
 }
