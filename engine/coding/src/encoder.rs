@@ -39,11 +39,11 @@ pub struct CannotEncode(io::Error);
 
 /// Bytes of memory that one encoder holds at most.
 #[must_use]
-pub const fn memory(coding: ContentCoding) -> usize {
-    match coding {
-        ContentCoding::Zstd => 2 << 20,
-        ContentCoding::Brotli => 4 << 20,
-        ContentCoding::Gzip => 512 << 10,
+pub const fn memory(coding: ContentCoding, effort: Effort) -> usize {
+    match (coding, effort) {
+        (ContentCoding::Zstd, Effort::Live) => 2 << 20,
+        (ContentCoding::Zstd, Effort::Kept) | (ContentCoding::Brotli, _) => 4 << 20,
+        (ContentCoding::Gzip, _) => 512 << 10,
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
         let bytes: Vec<u8> = (0..1_000_000u32)
             .map(|n| (n.wrapping_mul(n) >> 7) as u8)
             .collect();
-        for level in [3, 6] {
+        for (level, effort) in [(3, Effort::Live), (6, Effort::Kept)] {
             let mut engine = CCtx::create();
             for parameter in [
                 CParameter::CompressionLevel(level),
@@ -204,7 +204,7 @@ mod tests {
             let mut bytes = InBuffer::around(&bytes);
             engine.compress_stream(&mut out, &mut bytes).unwrap();
             let held = engine.sizeof();
-            let says = memory(ContentCoding::Zstd);
+            let says = memory(ContentCoding::Zstd, effort);
             assert!((says / 16..=says).contains(&held), "level {level}: {held}");
         }
     }

@@ -27,11 +27,11 @@ fn no_encoder_holds_more_than_it_says() {
                 }
                 let held = most - out.capacity();
                 assert!(
-                    held <= memory(coding),
+                    held <= memory(coding, effort),
                     "{coding} {effort:?} {length:?}: {held}"
                 );
                 assert!(
-                    held >= memory(coding) / 16,
+                    held >= memory(coding, effort) / 16,
                     "{coding} {effort:?}: {held} is too little"
                 );
             }

@@ -179,7 +179,8 @@ impl Coder {
         coding: ContentCoding,
         length: Option<u64>,
     ) -> Option<Self> {
-        let room = Room::take(&ex.conn.worker, memory(coding), ex.epoch.most_held / SHARE)?;
+        let memory = memory(coding, Effort::Live);
+        let room = Room::take(&ex.conn.worker, memory, ex.epoch.most_held / SHARE)?;
         let encoder = Encoder::new(coding, Effort::Live, length).ok()?;
         Some(Self {
             encoder,
