@@ -244,8 +244,10 @@ impl Pair {
         let exact = self.is_exact();
         let name = name(number);
         let select = |value: &Shared| value.0.variant == variant;
-        let mut seen = self.store.variants(key(&name));
-        let seen = seen.find(|found| select(found.value));
+        let seen = self
+            .store
+            .variants(key(&name))
+            .find(|found| select(found.value));
         let seen = seen.map(|found| (found.value.clone(), found.softly_purged));
         let found = self.store.find(key(&name), select);
         let found = found.map(|found| (found.value.clone(), found.softly_purged));
