@@ -218,9 +218,11 @@ impl Pair {
         let exact = self.is_exact();
         let name = name(number);
         let select = |value: &Shared| value.0.variant == variant;
-        let mut seen = self.store.variants(key(&name));
-        let seen = seen.find(|found| select(found.value));
+        let there = self.store.variants(key(&name));
+        let mut taken = there.filter(|found| select(found.value));
+        let seen = taken.next();
         let seen = seen.map(|found| (found.value.clone(), found.softly_purged));
+        drop(taken);
         let found = self.store.find(key(&name), select);
         let found = found.map(|found| (found.value.clone(), found.softly_purged));
         assert_eq!(found, seen, "what is found is what was there");
