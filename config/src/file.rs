@@ -3,6 +3,7 @@
 
 pub mod cache;
 pub mod client;
+pub mod compress;
 pub mod observe;
 pub mod route;
 pub mod shape;

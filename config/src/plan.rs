@@ -2,6 +2,7 @@
 
 pub mod cache;
 pub mod client;
+pub mod compress;
 pub mod observe;
 pub mod rewrite;
 pub mod route;

@@ -1,6 +1,7 @@
 //! From the plan back to a file in which every default is visible.
 
 mod cache;
+mod compress;
 mod field;
 mod process;
 mod route;

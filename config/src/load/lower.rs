@@ -5,6 +5,7 @@ mod action;
 mod cache;
 mod check;
 mod client;
+mod compress;
 mod edits;
 pub(super) mod field;
 mod matcher;

@@ -42,7 +42,7 @@ pub use conditional::{Condition, condition, range_applies};
 pub use freshness::{Basis, Freshness, Heuristic, Received};
 pub use head::Head;
 pub use key::{KeyParts, PART, REALM, VALUE, normal_query, part_names, user, write_key, write_url};
-pub use object::{Circumstances, Object};
+pub use object::{Circumstances, Form, Object};
 pub use range::{MOST_RANGES, Wanted, wanted};
 pub use request::{MaxStale, RequestControl};
 pub use response::{ResponseControl, Scope};

@@ -207,6 +207,26 @@ impl<V: Stored> Store<V> {
         Ok(())
     }
 
+    /// Puts `value` in the place of the one under `key` that `is` takes, and evicts others as room is needed. It is the same
+    /// response with more to it: its tags and generation have to be the same, and its turn, its uses and what purges have left
+    /// of it stay as they are. False where there is none, or it is too large.
+    pub fn exchange(&mut self, key: Key<'_>, value: V, mut is: impl FnMut(&V) -> bool) -> bool {
+        let content = value.weight().saturating_add(key.bytes.len());
+        if content.saturating_add(self.least_overhead()) > self.limit {
+            return false;
+        }
+        let mut next = self.table.newest(key);
+        while let Some(at) = next {
+            if self.state(at) != State::Dead && is(&self.table.entry(at).value) {
+                self.table.exchange(at, value);
+                self.make_room(0);
+                return true;
+            }
+            next = self.table.older(at);
+        }
+        false
+    }
+
     /// Whether a response is not taken because it was asked for before a purge that covers it, or one that may: then it is
     /// no answer either for who asks after that purge.
     pub fn refuses(&self, value: &V) -> bool {

@@ -24,6 +24,8 @@
 //! | `question`, `explain` | what would become of a request that nobody has made |
 //! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
 //! | `cache` | the stored responses of one core, and who fetches what |
+//! | `compress` | in which form a response is passed on, and the coder of one |
+//! | `selected`, `recode` | in which form a stored response goes out, and what makes the head of one |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
@@ -32,6 +34,7 @@ mod bypass;
 mod cache;
 mod cache_fields;
 mod client;
+mod compress;
 mod conn;
 mod coroutine;
 mod date;
@@ -55,9 +58,11 @@ pub mod pool;
 mod presence;
 mod purge;
 mod question;
+mod recode;
 mod refresh;
 mod request_id;
 mod retry;
+mod selected;
 mod serve;
 mod share;
 mod stations;

@@ -10,6 +10,7 @@
 //! | `home` | what a home tells those that ask |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
+//! | `forms`, `workbench` | coded forms of what is stored, and those that are being made |
 //! | `broadcast` | what comes for several, from the core that receives it to all that want it |
 //! | `flight` | the same, as one core has it and its clients read it |
 //! | `purges` | how purges reach all cores |
@@ -20,19 +21,22 @@ mod broadcast;
 mod claim;
 mod desk;
 mod flight;
+mod forms;
 mod home;
 mod purges;
 mod seat;
+mod workbench;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use ringfence_cache::{Object, Store};
 use ringfence_io::now;
+use ringfence_telemetry::WorkerStats;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::broadcast::Broadcast;
@@ -43,6 +47,7 @@ pub(crate) use self::flight::{Flight, Reader};
 pub(crate) use self::purges::order;
 pub(crate) use self::seat::Reply;
 use self::seat::Waiting;
+use self::workbench::Workbench;
 use crate::house::{House, Order};
 use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};
 
@@ -76,11 +81,19 @@ pub(crate) struct Cache {
     pub(crate) refreshes: RefCell<HashSet<u64>>,
     /// Bytes of responses that are being recorded.
     aside: Cell<usize>,
+    workbench: Workbench,
+    /// Itself, for what goes on in the background.
+    own: Weak<Self>,
 }
 
 impl Cache {
-    pub(crate) fn new(index: usize, house: Arc<House>, size: usize) -> Rc<Self> {
-        Rc::new(Self {
+    pub(crate) fn new(
+        index: usize,
+        house: Arc<House>,
+        stats: Arc<WorkerStats>,
+        size: usize,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|own| Self {
             index,
             house,
             store: RefCell::new(Store::new(size)),
@@ -93,6 +106,8 @@ impl Cache {
             behind: RefCell::default(),
             refreshes: RefCell::default(),
             aside: Cell::new(0),
+            workbench: Workbench::new(stats),
+            own: own.clone(),
         })
     }
 
@@ -131,6 +146,7 @@ impl Cache {
             late.is_some_and(|by| by > SPENT)
         };
         self.store.borrow_mut().sweep(SWEPT, spent);
+        self.workbench.forget();
     }
 
     /// Sets so many bytes aside for a response that is being recorded; nothing where too much is under way already.
@@ -232,6 +248,17 @@ impl Cache {
                 end,
             } => self.hear_end(leader, so_far, end),
             Note::Replace { key, object } => self.replace(&key, &object),
+            Note::Code {
+                key,
+                object,
+                coding,
+                asker,
+            } => {
+                if let Some(own) = self.own.upgrade() {
+                    own.code(key, object, coding, asker);
+                }
+            }
+            Note::Coded { key, coded } => self.put_coded(&key, &coded),
             Note::Purge {
                 what,
                 generation,
