@@ -11,7 +11,7 @@ fn no_encoder_holds_more_than_it_says() {
     let _profiler = dhat::Profiler::builder().testing().build();
     // What shrinks little takes most.
     let noise: Vec<u8> = (0..4_000_000u64)
-        .map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ n * n) as u8 >> 2)
+        .map(|n| (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (n * n)) as u8 >> 2)
         .collect();
     // Zstandard allocates by other means; what it holds is asked of it beside it.
     for coding in [ContentCoding::Brotli, ContentCoding::Gzip] {

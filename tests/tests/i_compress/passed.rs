@@ -289,7 +289,7 @@ fn events_come_as_they_are_sent() {
     for coding in ["gzip", "br", "zstd"] {
         let ringfence = start(&app, "compress = true");
         let mut client = ringfence.client();
-        client.says(&format!(
+        client.says(format!(
             "POST /x HTTP/1.1\r\nHost: h\r\nAccept-Encoding: {coding}\r\nTransfer-Encoding: chunked\r\n\r\n"
         ));
         let mut seen = Vec::new();
@@ -342,7 +342,7 @@ fn what_is_cut_off_does_not_look_whole() {
         for coding in ["gzip", "br", "zstd"] {
             let ringfence = start(&app, "compress = true\nretry = false");
             let mut client = ringfence.client();
-            client.says(&format!(
+            client.says(format!(
                 "GET /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAccept-Encoding: {coding}\r\n\r\n"
             ));
             let all = client.hears_out();

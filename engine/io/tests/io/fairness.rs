@@ -91,3 +91,23 @@ fn a_peer_with_a_thread_of_its_own_cannot_keep_a_core_busy() {
         }
     });
 }
+
+#[test]
+fn whoever_works_without_end_lets_others_have_their_turn() {
+    each(async || {
+        for _ in 0..2 {
+            spawn(async {
+                loop {
+                    next_turn().await;
+                }
+            });
+        }
+        let (client, server) = pair().await;
+        spawn(echo(server));
+        for _ in 0..20 {
+            client.send(text(b"ping")).await.unwrap();
+            assert_eq!(&*client.recv().await.unwrap(), b"ping");
+        }
+        sleep(millis(5)).await;
+    });
+}
