@@ -63,7 +63,7 @@ mod walk;
 mod work;
 mod worker;
 
-pub use house::{Adoption, House, Order, WorkerSeed};
+pub use house::{Adoption, HashSecret, House, Order, WorkerSeed};
 pub use note::CacheNote;
 pub use purge::{PurgeOrder, purge};
 pub use work::work;

@@ -72,7 +72,6 @@ fn url_tags(house: &House, url: &str) -> impl Iterator<Item = u64> + use<> {
 
 #[cfg(test)]
 mod tests {
-    use std::hash::RandomState;
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
@@ -81,7 +80,7 @@ mod tests {
     use ringfence_telemetry::Registry;
 
     use super::*;
-    use crate::house::Order;
+    use crate::house::{HashSecret, Order};
     use crate::note::Note;
 
     fn house(posts: Vec<ringfence_io::Postbox<Order>>) -> House {
@@ -93,7 +92,7 @@ mod tests {
             most_idle: 0,
             most_spilled: 0,
             clients: Limit::new(),
-            secret: RandomState::new(),
+            secret: HashSecret::new(&[7; 16]),
             purges: AtomicU64::new(0),
         }
     }

@@ -1,7 +1,6 @@
 //! One run: the proxy with several workers, its clients and its servers, and what befalls them.
 
 use std::cell::{Cell, RefCell};
-use std::hash::RandomState;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_io::sim::{CoreId, Dice, Simulation, Weather};
 use ringfence_io::{ListenSocket, mailbox, sleep, spawn};
-use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
+use ringfence_proxy::{Adoption, HashSecret, House, Order, WorkerSeed, work};
 use ringfence_telemetry::{LogQueue, Registry, WorkerStats};
 
 use crate::client::{Client, Manners};
@@ -523,7 +522,7 @@ fn open(
         most_clients: u32::MAX,
         most_idle: MOST_IDLE,
         most_spilled: MOST_IDLE,
-        secret: RandomState::new(),
+        secret: HashSecret::new(&[7; 16]),
         purges: AtomicU64::new(0),
         clients: Limit::new(),
     });
