@@ -1,7 +1,7 @@
 //! Parsing and writing heads. Each benchmark checks its answer before it is timed.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use ringfence_gate::messages::{self, REQUEST};
+use ringfence_gate::messages::{self, RELAYED};
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::{
     BodyDecoder, Framing, HeadLimits, HeadWriter, Method, Name, RequestHead, ResponseHead,
@@ -12,14 +12,18 @@ use std::hint::black_box;
 const SMALL_REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 
 /// The head of the answer to a browser's request: eight fields.
-const RESPONSE: &[u8] = messages::RESPONSE
-    .split_at(messages::RESPONSE.len() - messages::BODY)
+const RESPONSE: &[u8] = RELAYED
+    .response
+    .split_at(RELAYED.response.len() - messages::BODY)
     .0;
 
 fn parse(c: &mut Criterion) {
     let limits = HeadLimits::default();
     let mut group = c.benchmark_group("head_parse");
-    for (name, bytes, fields) in [("request_10", REQUEST, 10), ("request_1", SMALL_REQUEST, 1)] {
+    for (name, bytes, fields) in [
+        ("request_10", RELAYED.request, 10),
+        ("request_1", SMALL_REQUEST, 1),
+    ] {
         let mut head = RequestHead::new();
         assert_eq!(head.parse(bytes, &limits), Ok(Some(bytes.len())));
         assert_eq!((head.fields.len(), head.framing), (fields, Framing::None));
@@ -59,18 +63,18 @@ fn forward(head: &RequestHead, bytes: &[u8], out: &mut Vec<u8>) {
 fn serialise(c: &mut Criterion) {
     let limits = HeadLimits::default();
     let mut head = RequestHead::new();
-    head.parse(REQUEST, &limits).expect("a good head");
+    head.parse(RELAYED.request, &limits).expect("a good head");
     let mut out = Vec::with_capacity(1024);
-    forward(&head, REQUEST, &mut out);
+    forward(&head, RELAYED.request, &mut out);
     let without = "Connection: keep-alive\r\n";
-    let text = String::from_utf8_lossy(REQUEST).replace(without, "");
+    let text = String::from_utf8_lossy(RELAYED.request).replace(without, "");
     assert_eq!(String::from_utf8_lossy(&out), text);
     let mut group = c.benchmark_group("head_serialise");
     group.throughput(Throughput::Bytes(out.len() as u64));
     group.bench_function("request_10", |b| {
         b.iter(|| {
             out.clear();
-            forward(black_box(&head), REQUEST, &mut out);
+            forward(black_box(&head), RELAYED.request, &mut out);
             out.len()
         });
     });

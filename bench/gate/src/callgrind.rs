@@ -15,7 +15,7 @@ const NETWORK: &str = "ringfence_io::driver::sim::world::with";
 ///
 /// # Errors
 /// That valgrind is missing, what the program said when it failed, or that callgrind found no functions.
-pub fn count(program: &Path, argument: &str) -> io::Result<u64> {
+pub fn count(program: &Path, arguments: &[&str]) -> io::Result<u64> {
     let dir = tempfile::tempdir()?;
     let file = dir.path().join("callgrind.out");
     let mut valgrind = Command::new("valgrind");
@@ -28,7 +28,7 @@ pub fn count(program: &Path, argument: &str) -> io::Result<u64> {
         .arg(format!("--toggle-collect={COUNTED}"))
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program)
-        .arg(argument)
+        .args(arguments)
         .stdin(Stdio::null());
     let output = valgrind.output().map_err(|error| {
         io::Error::other(format!(

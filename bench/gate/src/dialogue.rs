@@ -2,16 +2,27 @@
 //! the same order each time. Only the worker's turns are counted; clients and servers have their own.
 
 use std::cell::Cell;
+use std::fmt;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use ringfence_config::Endpoint;
 use ringfence_io::sim::{Simulation, Weather};
 use ringfence_io::{ListenSocket, Listener, Outgoing, Scratch, Stream, spawn};
 use ringfence_proxy::work;
 
-use crate::messages::{REQUEST, RESPONSE, is_answer, is_request};
+use crate::messages::{CACHED, Messages, RELAYED, is_answer, is_request};
 use crate::worker;
+
+/// What becomes of each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A server answers it.
+    Relayed,
+    /// The cache answers it, which was filled before.
+    Hit,
+}
 
 /// Requests that are counted.
 pub const REQUESTS: usize = 1_000;
@@ -21,6 +32,9 @@ const WARM_UP: usize = 200;
 
 /// Connections on which clients ask at the same time.
 const CONNECTIONS: usize = 4;
+
+/// Bytes of a message, at most.
+const ROOM: usize = 4096;
 
 /// What is left to chance follows from this.
 const SEED: u64 = 1;
@@ -42,27 +56,72 @@ const fn at([a, b, c, d]: [u8; 4], port: u16) -> SocketAddr {
 thread_local! {
     /// The warm-up is over.
     static COUNTS: Cell<bool> = const { Cell::new(false) };
+    /// Requests that have reached a server.
+    static REACHED: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Holds the dialogue from its first connection to the last of [`REQUESTS`] answers. Answers the requests that the
-/// worker has served, those of the warm-up included.
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Relayed, Self::Hit];
+
+    fn messages(self) -> Messages {
+        match self {
+            Self::Relayed => RELAYED,
+            Self::Hit => CACHED,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Relayed => "relayed",
+            Self::Hit => "hit",
+        })
+    }
+}
+
+impl FromStr for Kind {
+    type Err = ();
+
+    fn from_str(name: &str) -> Result<Self, ()> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| kind.to_string() == name).ok_or(())
+    }
+}
+
+/// What a dialogue has come to, the warm-up included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Requests that the worker has served.
+    pub served: u64,
+    /// Those of them that a server has answered.
+    pub reached: u64,
+}
+
+/// Holds a dialogue from its first connection to the last of [`REQUESTS`] answers.
 ///
 /// # Panics
 /// Where anything is not as it should be: a wrong answer, a refused connection, a world that stands still.
 #[must_use]
-pub fn hold() -> u64 {
+pub fn hold(kind: Kind) -> Held {
+    REACHED.set(0);
+    let messages = kind.messages();
     let mut world = Simulation::new(SEED, Weather::fair());
     for server in SERVERS {
-        world.start(serve(server));
+        world.start(serve(server, messages.response));
     }
-    let (seed, _, house) =
-        worker::seed(worker::to_servers(&SERVERS), DOOR).expect("the address is free");
+    let plan = worker::to_servers(&SERVERS, kind == Kind::Hit);
+    let (seed, _, house) = worker::seed(plan, DOOR).expect("the address is free");
     world.start_watched(work(seed), turn);
-    let client = world.start(ask());
+    let client = world.start(ask(messages.request));
     while world.left(client).is_none() {
         assert!(world.step(), "the dialogue stands still");
     }
-    house.registry.worker(0).requests.get()
+    Held {
+        served: house.registry.worker(0).requests.get(),
+        reached: REACHED.get(),
+    }
 }
 
 /// A turn of the worker.
@@ -82,17 +141,17 @@ fn counted_turn(task: &mut dyn FnMut()) {
 }
 
 /// All clients: a request on each connection, then the answer on each.
-async fn ask() {
+async fn ask(request: &[u8]) {
     let mut streams = Vec::with_capacity(CONNECTIONS);
     for _ in 0..CONNECTIONS {
         let stream = Stream::connect(&Endpoint::Tcp(DOOR)).await;
         streams.push(stream.expect("the proxy listens"));
     }
-    let mut held = Vec::with_capacity(RESPONSE.len() * 2);
+    let mut held = Vec::with_capacity(ROOM);
     for round in 0..(WARM_UP + REQUESTS) / CONNECTIONS {
         COUNTS.set(round >= WARM_UP / CONNECTIONS);
         for stream in &streams {
-            say(stream, REQUEST).await;
+            say(stream, request).await;
         }
         for stream in &streams {
             assert!(hear(stream, &mut held, is_answer).await, "{held:?}");
@@ -102,14 +161,15 @@ async fn ask() {
 }
 
 /// A server: the same answer to every request.
-async fn serve(address: SocketAddr) {
+async fn serve(address: SocketAddr, response: &'static [u8]) {
     let socket = ListenSocket::bind(address, 64, false).expect("the address is free");
     let listener = Listener::new(socket).expect("it is a listener");
     while let Some(stream) = listener.accept().await {
         spawn(async move {
-            let mut held = Vec::with_capacity(REQUEST.len() * 2);
+            let mut held = Vec::with_capacity(ROOM);
             while hear(&stream, &mut held, is_request).await {
-                say(&stream, RESPONSE).await;
+                REACHED.set(REACHED.get() + 1);
+                say(&stream, response).await;
             }
         });
     }
@@ -140,6 +200,23 @@ mod tests {
 
     #[test]
     fn every_request_is_served_and_answered() {
-        assert_eq!(hold(), (WARM_UP + REQUESTS) as u64);
+        let all = (WARM_UP + REQUESTS) as u64;
+        let held = hold(Kind::Relayed);
+        assert_eq!((held.served, held.reached), (all, all));
+    }
+
+    #[test]
+    fn only_the_first_reaches_a_server_where_the_cache_answers() {
+        let held = hold(Kind::Hit);
+        assert_eq!(held.served, (WARM_UP + REQUESTS) as u64);
+        assert_eq!(held.reached, 1);
+    }
+
+    #[test]
+    fn kinds_read_and_print() {
+        for kind in Kind::ALL {
+            assert_eq!(kind.to_string().parse(), Ok(kind));
+        }
+        assert!("missed".parse::<Kind>().is_err());
     }
 }

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-/// The file of the committed figures, one a line: an architecture and the instructions that a request takes there.
+use crate::dialogue::Kind;
+
+/// The file of the committed figures, one a line: an architecture, a dialogue and the instructions that a request of it
+/// takes there.
 pub const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions");
 
 /// How much more than the committed figure is let through, in percent. It is there for other compilers and C
@@ -20,25 +23,30 @@ pub enum Verdict {
     Cheaper(f64),
 }
 
-/// The committed figure of an architecture.
+/// The committed figure of a dialogue on an architecture.
 #[must_use]
-pub fn committed(text: &str, architecture: &str) -> Option<f64> {
-    let lines = text.lines().filter_map(|line| line.split_once(' '));
-    let mut of_it = lines.filter(|(name, _)| *name == architecture);
-    of_it.next()?.1.trim().parse().ok()
+pub fn committed(text: &str, architecture: &str, kind: Kind) -> Option<f64> {
+    let start = start(architecture, kind);
+    let figure = text.lines().find_map(|line| line.strip_prefix(&start))?;
+    figure.trim().parse().ok()
 }
 
-/// The file with another figure for an architecture; what it says besides stays.
+/// The file with another figure for a dialogue on an architecture; what it says besides stays.
 #[must_use]
-pub fn with(text: &str, architecture: &str, measured: f64) -> String {
-    let others = |line: &&str| !line.starts_with(&format!("{architecture} "));
+pub fn with(text: &str, architecture: &str, kind: Kind, measured: f64) -> String {
+    let start = start(architecture, kind);
     let mut file = String::new();
-    for line in text.lines().filter(others) {
+    for line in text.lines().filter(|line| !line.starts_with(&start)) {
         file.push_str(line);
         file.push('\n');
     }
-    let _ = writeln!(file, "{architecture} {measured:.0}");
+    let _ = writeln!(file, "{start}{measured:.0}");
     file
+}
+
+/// How its line starts.
+fn start(architecture: &str, kind: Kind) -> String {
+    format!("{architecture} {kind} ")
 }
 
 /// Judges a measured figure.
@@ -68,19 +76,27 @@ mod tests {
 
     #[test]
     fn a_figure_is_found_and_replaced() {
-        let file = "# words\naarch64 5000\nx86_64 4000\n";
-        assert_eq!(committed(file, "x86_64"), Some(4000.0));
-        assert_eq!(committed(file, "riscv64"), None);
-        let new = with(file, "aarch64", 4321.4);
-        assert_eq!(new, "# words\nx86_64 4000\naarch64 4321\n");
+        let file = "# words\naarch64 relayed 5000\nx86_64 relayed 4000\nx86_64 hit 3000\n";
+        assert_eq!(committed(file, "x86_64", Kind::Relayed), Some(4000.0));
+        assert_eq!(committed(file, "x86_64", Kind::Hit), Some(3000.0));
+        assert_eq!(committed(file, "aarch64", Kind::Hit), None);
+        let new = with(file, "aarch64", Kind::Relayed, 4321.4);
+        assert_eq!(
+            new,
+            "# words\nx86_64 relayed 4000\nx86_64 hit 3000\naarch64 relayed 4321\n"
+        );
     }
 
     #[test]
     fn the_committed_file_is_of_this_form() {
         let file = std::fs::read_to_string(FILE).unwrap();
         for line in file.lines().filter(|line| !line.starts_with('#')) {
-            let (architecture, _) = line.split_once(' ').expect("a name and a figure");
-            assert!(committed(&file, architecture).is_some_and(|figure| figure > 0.0));
+            let words: Vec<&str> = line.split(' ').collect();
+            let [architecture, kind, _] = words[..] else {
+                panic!("an architecture, a dialogue and a figure: {line}");
+            };
+            let kind = kind.parse().expect("a dialogue");
+            assert!(committed(&file, architecture, kind).is_some_and(|figure| figure > 0.0));
         }
     }
 }

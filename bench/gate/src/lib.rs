@@ -3,11 +3,11 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `messages` | the request and the answer that are exchanged again and again |
+//! | `messages` | the requests and the answers that are exchanged again and again |
 //! | `worker` | the real request path, ready to run |
 //! | `dialogue` | a fixed number of exchanges on the simulated network |
 //! | `callgrind` | running that under valgrind, and reading what it counted |
-//! | `figure` | the committed figure, and the verdict |
+//! | `figure` | the committed figures, and the verdict |
 
 pub mod callgrind;
 pub mod dialogue;

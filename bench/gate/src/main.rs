@@ -6,24 +6,30 @@ use std::fs;
 use std::io;
 use std::process::ExitCode;
 
+use ringfence_gate::callgrind;
+use ringfence_gate::dialogue::{self, Kind};
 use ringfence_gate::figure::{self, FILE, TOLERANCE, Verdict};
-use ringfence_gate::{callgrind, dialogue};
 
 /// The product's own allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const USAGE: &str = "usage: ringfence-gate [check|set]
-  check  counts the instructions of a request, and fails where those are too many (the default)
-  set    counts them, and writes them down as the figure to hold";
+const USAGE: &str = "usage: ringfence-gate [check|set|dialogue KIND]
+  check  counts the instructions of a request of each kind, and fails where those are too many (the default)
+  set    counts them, and writes them down as the figures to hold
+  dialogue relayed|hit  has that many requests served, to be counted by";
 
 fn main() -> ExitCode {
-    let word = env::args().nth(1);
-    let done = match word.as_deref() {
-        None | Some("check") => measure().and_then(check),
-        Some("set") => measure().and_then(set),
-        Some("dialogue") => Ok(dialogue::hold() > 0),
-        Some(_) => Err(io::Error::other(USAGE)),
+    let words: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words[..] {
+        [] | ["check"] => of_all(check),
+        ["set"] => of_all(set),
+        ["dialogue", kind] => kind
+            .parse()
+            .map(|kind| dialogue::hold(kind).served > 0)
+            .map_err(|()| io::Error::other(USAGE)),
+        _ => Err(io::Error::other(USAGE)),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -35,21 +41,33 @@ fn main() -> ExitCode {
     }
 }
 
+/// Does `act` with the instructions of a request of every kind; whether all may pass.
+fn of_all(act: fn(Kind, f64) -> io::Result<bool>) -> io::Result<bool> {
+    let mut pass = true;
+    for kind in Kind::ALL {
+        pass &= act(kind, measure(kind)?)?;
+    }
+    Ok(pass)
+}
+
 /// Instructions a request.
-fn measure() -> io::Result<f64> {
-    let counted = callgrind::count(&env::current_exe()?, "dialogue")?;
+fn measure(kind: Kind) -> io::Result<f64> {
+    let arguments = ["dialogue", &kind.to_string()];
+    let counted = callgrind::count(&env::current_exe()?, &arguments)?;
     Ok(counted as f64 / dialogue::REQUESTS as f64)
 }
 
-/// Says how the figure stands; whether it may pass.
-fn check(measured: f64) -> io::Result<bool> {
-    let Some(committed) = figure::committed(&fs::read_to_string(FILE)?, ARCH) else {
+/// Says how a figure stands; whether it may pass.
+fn check(kind: Kind, measured: f64) -> io::Result<bool> {
+    let Some(committed) = figure::committed(&fs::read_to_string(FILE)?, ARCH, kind) else {
         println!(
-            "{measured:.0} instructions a request, and no figure for {ARCH} to compare that with"
+            "{kind}: {measured:.0} instructions a request, and no figure for {ARCH} to compare that with"
         );
         return Ok(true);
     };
-    println!("{measured:.0} instructions a request; {committed:.0} are committed for {ARCH}");
+    println!(
+        "{kind}: {measured:.0} instructions a request; {committed:.0} are committed for {ARCH}"
+    );
     match figure::judge(measured, committed) {
         Verdict::Same => {}
         Verdict::Cheaper(percent) => println!(
@@ -66,10 +84,10 @@ fn check(measured: f64) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Writes the figure down.
-fn set(measured: f64) -> io::Result<bool> {
-    let file = figure::with(&fs::read_to_string(FILE)?, ARCH, measured);
+/// Writes a figure down.
+fn set(kind: Kind, measured: f64) -> io::Result<bool> {
+    let file = figure::with(&fs::read_to_string(FILE)?, ARCH, kind, measured);
     fs::write(FILE, file)?;
-    println!("{measured:.0} instructions a request, written to {FILE}");
+    println!("{kind}: {measured:.0} instructions a request, written to {FILE}");
     Ok(true)
 }

@@ -54,13 +54,13 @@ pub fn seed(plan: Plan, address: SocketAddr) -> io::Result<(WorkerSeed, SocketAd
     Ok((seed, bound, house))
 }
 
-/// A plan of one route to some servers; all else is as it is without a word.
+/// A plan of one route to some servers, with a cache or without; all else is as it is without a word.
 #[must_use]
-pub fn to_servers(servers: &[SocketAddr]) -> Plan {
+pub fn to_servers(servers: &[SocketAddr], cache: bool) -> Plan {
     let servers: Vec<String> = servers.iter().map(|at| format!("\"{at}\"")).collect();
     let servers = servers.join(", ");
     plan(&format!(
-        "[[route]]\nupstream = \"app\"\n[upstream.app]\nservers = [{servers}]\n"
+        "[[route]]\nupstream = \"app\"\ncache = {cache}\n[upstream.app]\nservers = [{servers}]\n"
     ))
 }
 

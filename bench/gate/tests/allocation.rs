@@ -3,10 +3,12 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use ringfence_gate::messages::{REQUEST, RESPONSE, is_answer, is_request};
+use ringfence_gate::messages::{CACHED, Messages, RELAYED, VARYING, is_answer, is_request};
 use ringfence_gate::worker;
 use ringfence_io::{DriverChoice, RunOptions, probe_driver, run};
 use ringfence_proxy::{Order, work};
@@ -29,8 +31,26 @@ const SERVERS: usize = 3;
 /// Most blocks that may be allocated meanwhile by the clock: timers of monoio are, whatever the requests.
 const BY_THE_CLOCK: u64 = REQUESTS as u64 / 10;
 
+/// Runs one test at a time, since what they count is all that the process allocates.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_request_allocates_nothing_once_all_is_warm() {
+    on_each_driver(|driver| nothing_is_allocated(driver, "relayed", RELAYED, false));
+}
+
+#[test]
+fn a_hit_allocates_nothing() {
+    on_each_driver(|driver| nothing_is_allocated(driver, "hit", CACHED, true));
+}
+
+#[test]
+fn a_hit_that_depends_on_the_request_allocates_nothing() {
+    on_each_driver(|driver| nothing_is_allocated(driver, "varying", VARYING, true));
+}
+
+fn on_each_driver(act: impl Fn(DriverChoice)) {
+    let _alone = ALONE.lock();
     let mut ran = 0;
     for driver in [
         DriverChoice::Native,
@@ -39,7 +59,7 @@ fn a_request_allocates_nothing_once_all_is_warm() {
     ] {
         match probe_driver(driver, RunOptions::default().ring_entries) {
             Ok(()) => {
-                nothing_is_allocated_on(driver);
+                act(driver);
                 ran += 1;
             }
             Err(why) => println!("left out, as there is no such driver here: {why}"),
@@ -48,10 +68,13 @@ fn a_request_allocates_nothing_once_all_is_warm() {
     assert!(ran > 0, "no driver works here");
 }
 
-fn nothing_is_allocated_on(driver: DriverChoice) {
-    let servers: Vec<SocketAddr> = (0..SERVERS).map(|_| start_server()).collect();
-    let (seed, address, house) =
-        worker::seed(worker::to_servers(&servers), worker::ANY_PORT).unwrap();
+fn nothing_is_allocated(driver: DriverChoice, name: &str, messages: Messages, cache: bool) {
+    let reached = Arc::new(AtomicUsize::new(0));
+    let servers: Vec<SocketAddr> = (0..SERVERS)
+        .map(|_| start_server(messages.response, &reached))
+        .collect();
+    let plan = worker::to_servers(&servers, cache);
+    let (seed, address, house) = worker::seed(plan, worker::ANY_PORT).unwrap();
     let options = RunOptions {
         driver,
         ..RunOptions::default()
@@ -60,12 +83,13 @@ fn nothing_is_allocated_on(driver: DriverChoice) {
     let mut clients: Vec<TcpStream> = (0..CONNECTIONS)
         .map(|_| TcpStream::connect(address).unwrap())
         .collect();
-    exchange(&mut clients, WARM_UP);
+    exchange(&mut clients, messages.request, WARM_UP);
 
-    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("allocations-{driver:?}.json"));
+    let file = format!("allocations-{name}-{driver:?}.json");
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(file);
     let profiler = dhat::Profiler::builder().testing().file_name(&file);
     let profiler = profiler.build();
-    exchange(&mut clients, REQUESTS);
+    exchange(&mut clients, messages.request, REQUESTS);
     let blocks = dhat::HeapStats::get().total_blocks;
     // Where this fails, it writes that file.
     dhat::assert!(
@@ -78,18 +102,23 @@ fn nothing_is_allocated_on(driver: DriverChoice) {
     drop(clients);
     house.posts[0].post(Order::Drain(Duration::from_secs(5)));
     proxy.join().unwrap();
+    let expected = if cache { 1 } else { WARM_UP + REQUESTS };
+    assert_eq!(reached.load(Ordering::Relaxed), expected, "{driver:?}");
 }
 
-/// A server that gives the same answer to every request.
-fn start_server() -> SocketAddr {
+/// A server that gives the same answer to every request, and counts them.
+fn start_server(response: &'static [u8], reached: &Arc<AtomicUsize>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let reached = reached.clone();
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
+            let reached = reached.clone();
             thread::spawn(move || {
                 while receive(&mut stream, is_request) {
-                    stream.write_all(RESPONSE).unwrap();
+                    reached.fetch_add(1, Ordering::Relaxed);
+                    stream.write_all(response).unwrap();
                 }
             });
         }
@@ -98,10 +127,10 @@ fn start_server() -> SocketAddr {
 }
 
 /// Asks by each connection in turn.
-fn exchange(clients: &mut [TcpStream], requests: usize) {
+fn exchange(clients: &mut [TcpStream], request: &[u8], requests: usize) {
     for number in 0..requests {
         let client = &mut clients[number % CONNECTIONS];
-        client.write_all(REQUEST).unwrap();
+        client.write_all(request).unwrap();
         assert!(receive(client, is_answer), "an answer is cut off");
     }
 }

@@ -32,7 +32,7 @@ impl<'a> Head<'a> {
     }
 
     /// The values of all field lines with this id.
-    pub(crate) fn values(self, id: Name) -> impl Iterator<Item = &'a [u8]> {
+    pub fn values(self, id: Name) -> impl Iterator<Item = &'a [u8]> {
         self.fields.get_all(self.bytes, id)
     }
 

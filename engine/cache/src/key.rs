@@ -3,6 +3,7 @@
 use ringfence_config::{CacheRules, KeyQuery, KeyRules, PerUser};
 use ringfence_http::Name;
 use ringfence_http::syntax::UNRESERVED;
+use smallvec::SmallVec;
 
 use crate::head::Head;
 
@@ -32,6 +33,10 @@ pub const PART: u8 = b'\n';
 /// Stands before each value of a part; no field has it.
 pub const VALUE: u8 = 1;
 
+/// Bytes of a query, and parameters in it, for which nothing is allocated.
+const USUAL_QUERY: usize = 256;
+const USUAL_PAIRS: usize = 16;
+
 /// Writes a request's key over what `out` holds: behind [`REALM`] bytes, its URL in normal form, as far as the rules say that
 /// it counts, and what counts beside it.
 pub fn write_key(parts: &KeyParts<'_>, rules: &CacheRules, out: &mut Vec<u8>) {
@@ -57,16 +62,26 @@ pub fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
         out.extend_from_slice(b"://");
     }
     if rules.host {
-        out.extend(parts.host.iter().map(u8::to_ascii_lowercase));
+        let start = out.len();
+        out.extend_from_slice(parts.host);
+        out[start..].make_ascii_lowercase();
     }
     out.extend_from_slice(parts.path);
     let Some(query) = parts.query else { return };
-    if rules.query == KeyQuery::All && !rules.sort {
-        out.push(b'?');
-        return write_query(query, out);
+    let start = out.len();
+    out.push(b'?');
+    write_query(query, out);
+    if rules.query != KeyQuery::All || rules.sort {
+        rewrite_query(rules, start, out);
     }
-    let pairs = query.split(|byte| *byte == b'&').map(normal_query);
-    let mut pairs: Vec<Vec<u8>> = pairs
+}
+
+/// Leaves of the query that begins at `start` what counts, in the order in which it does.
+fn rewrite_query(rules: &KeyRules, start: usize, out: &mut Vec<u8>) {
+    let query: SmallVec<[u8; USUAL_QUERY]> = SmallVec::from_slice(&out[start + 1..]);
+    out.truncate(start);
+    let pairs = query.split(|byte| *byte == b'&');
+    let mut pairs: SmallVec<[&[u8]; USUAL_PAIRS]> = pairs
         .filter(|pair| rules.query.counts(name_of(pair)))
         .collect();
     if rules.sort {
@@ -75,7 +90,7 @@ pub fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
     }
     for (at, pair) in pairs.into_iter().enumerate() {
         out.push(if at == 0 { b'?' } else { b'&' });
-        out.extend_from_slice(&pair);
+        out.extend_from_slice(pair);
     }
 }
 

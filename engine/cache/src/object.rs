@@ -14,6 +14,9 @@ use crate::reuse::{Verdict, insists, judge};
 use crate::store::Stored;
 use crate::vary::Vary;
 
+/// Bytes of a line's end.
+const LINE_END: usize = 2;
+
 /// A stored response. It is never changed: what validates it makes another one with the same body.
 #[derive(Debug)]
 pub struct Object {
@@ -147,6 +150,15 @@ impl Object {
             fields: &self.fields,
             bytes: &self.head,
         }
+    }
+
+    /// All lines of its head but the first one and the empty one, each with its line's end.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        let (Some(first), Some(last)) = (self.fields.first(), self.fields.last()) else {
+            return &[];
+        };
+        &self.head[first.name.start as usize..last.value.end() + LINE_END]
     }
 
     /// What selects it.

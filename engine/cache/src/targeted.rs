@@ -8,20 +8,20 @@ use crate::head::Head;
 use crate::response::ResponseControl;
 
 /// The fields that are meant for us, the one that counts most first.
-const TARGETS: [&str; 2] = ["Ringfence-Cache-Control", "CDN-Cache-Control"];
+const TARGETS: [Name; 2] = [Name::RingfenceCacheControl, Name::CdnCacheControl];
 
 impl ResponseControl {
     /// What counts of what a response says: the first of the targeted fields that is there, is not empty and can be read;
     /// where none is, Cache-Control.
     #[must_use]
     pub fn in_force(response: Head<'_>) -> Self {
-        let targeted = TARGETS.iter().find_map(|name| read(response, name));
+        let targeted = TARGETS.iter().find_map(|name| read(response, *name));
         targeted.unwrap_or_else(|| Self::of(response.values(Name::CacheControl)))
     }
 }
 
-fn read(response: Head<'_>, name: &str) -> Option<ResponseControl> {
-    let mut lines = response.fields.find_all(response.bytes, name.as_bytes());
+fn read(response: Head<'_>, name: Name) -> Option<ResponseControl> {
+    let mut lines = response.values(name);
     let mut list = lines.next()?.to_vec();
     for line in lines {
         list.extend_from_slice(b", ");

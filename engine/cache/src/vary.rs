@@ -2,11 +2,15 @@
 
 use ringfence_http::Name;
 use ringfence_http::syntax::{is_token, list_members, trim_ows};
+use smallvec::SmallVec;
 
 use crate::head::Head;
 
 /// Names that Vary may have; with more, no other request selects the response.
 const MOST_NAMES: usize = 32;
+
+/// Preferences for which nothing is allocated.
+const USUAL_MEMBERS: usize = 16;
 
 /// The request fields that chose a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,19 +87,19 @@ impl Kind {
 }
 
 fn join_sorted<'a>(lines: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
-    let mut members: Vec<_> = lines
-        .flat_map(list_members)
-        .map(<[u8]>::to_ascii_lowercase)
-        .collect();
-    members.sort_unstable();
+    let mut members: SmallVec<[&[u8]; USUAL_MEMBERS]> = lines.flat_map(list_members).collect();
+    let lower = |member: &'a [u8]| member.iter().map(u8::to_ascii_lowercase);
+    members.sort_unstable_by(|one, other| lower(one).cmp(lower(other)));
+    let start = out.len();
     join(members.into_iter(), out);
+    out[start..].make_ascii_lowercase();
 }
 
-fn join<T: AsRef<[u8]>>(parts: impl Iterator<Item = T>, out: &mut Vec<u8>) {
+fn join<'a>(parts: impl Iterator<Item = &'a [u8]>, out: &mut Vec<u8>) {
     for (at, part) in parts.enumerate() {
         if at > 0 {
             out.extend_from_slice(b", ");
         }
-        out.extend_from_slice(part.as_ref());
+        out.extend_from_slice(part);
     }
 }

@@ -133,6 +133,13 @@ impl Fields {
                 .any(|member| member.eq_ignore_ascii_case(field.name.of(buf)))
     }
 
+    /// Whether Connection has members beside `close` and `keep-alive`: names of fields, if they are not of those that have no
+    /// business there.
+    #[inline]
+    pub fn connection_names_fields(&self) -> bool {
+        self.connection_names_fields
+    }
+
     pub(crate) fn clear(&mut self) {
         self.list.clear();
         self.present = 0;

@@ -45,6 +45,7 @@ names! {
     ContentType "Content-Type" Kept;
     ContentEncoding "Content-Encoding" Kept;
     ContentRange "Content-Range" Kept;
+    ContentLocation "Content-Location" Plain;
     Expect "Expect" Kept;
     MaxForwards "Max-Forwards" Kept;
     Authorization "Authorization" Kept;
@@ -52,6 +53,12 @@ names! {
     Cookie "Cookie" Kept;
     SetCookie "Set-Cookie" Kept;
     CacheControl "Cache-Control" Kept;
+    CdnCacheControl "CDN-Cache-Control" Plain;
+    RingfenceCacheControl "Ringfence-Cache-Control" Plain;
+    CacheTag "Cache-Tag" Plain;
+    SurrogateKey "Surrogate-Key" Plain;
+    Xkey "xkey" Plain;
+    XCache "X-Cache" Plain;
     Vary "Vary" Kept;
     Age "Age" Kept;
     Date "Date" Kept;
@@ -260,7 +267,7 @@ static TABLE: [Name; SLOTS] = build();
 /// a slot.
 const fn slot(len: usize, first: u8, last: u8, before: u8) -> usize {
     let (first, last, before) = (first | 0x20, last | 0x20, before | 0x20);
-    (len * 191 + first as usize * 138 + last as usize * 81 + before as usize * 99) % SLOTS
+    (len * 67 + first as usize * 47 + last as usize * 139 + before as usize * 54) % SLOTS
 }
 
 const fn build() -> [Name; SLOTS] {

@@ -69,7 +69,7 @@ impl<'a> HeadWriter<'a> {
 
     /// Whole field lines, each with its CRLF, as they are.
     #[inline]
-    pub(crate) fn lines(&mut self, lines: &[u8]) {
+    pub fn lines(&mut self, lines: &[u8]) {
         self.0.extend_from_slice(lines);
     }
 
@@ -148,10 +148,17 @@ pub fn chunk_header(out: &mut Vec<u8>, len: usize) {
 /// Appends a number in decimal.
 #[inline]
 pub fn write_decimal(out: &mut Vec<u8>, number: u64) {
+    if number < 10 {
+        return out.push(b'0' + number as u8);
+    }
+    write_digits(out, number);
+}
+
+fn write_digits(out: &mut Vec<u8>, number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     let mut rest = number;
-    while at == digits.len() || rest > 0 {
+    while rest > 0 {
         at -= 1;
         digits[at] = b'0' + (rest % 10) as u8;
         rest /= 10;

@@ -78,6 +78,9 @@ fn reads_as(name: &[u8], other: &[u8]) -> bool {
 /// Whether Connection takes a field away that was meant for the server: then what the client has sent does not tell what the
 /// server's answer depended on.
 fn takes_away(ex: &Exchange<'_>) -> bool {
+    if !ex.heads.request.fields.connection_names_fields() {
+        return false;
+    }
     let lines = ex.heads.request.get_all(&ex.bytes, Name::Connection);
     let mut members = lines.flat_map(list_members);
     members.any(|member| {

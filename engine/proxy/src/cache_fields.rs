@@ -26,11 +26,9 @@ pub(crate) fn write_conditions(asked: &Asked, own: &mut Own<'_, '_>) {
 }
 
 /// Fields between an origin and its caches, or that we write ourselves.
-pub(crate) fn is_inner(rules: &CacheRules, name: &[u8]) -> bool {
-    let is = |field: &&[u8]| field.eq_ignore_ascii_case(name);
-    name.eq_ignore_ascii_case(b"ringfence-cache-control")
-        || name.eq_ignore_ascii_case(b"x-cache")
-        || !rules.expose_tags && tags::FIELDS.iter().any(is)
+pub(crate) fn is_inner(rules: &CacheRules, id: Name) -> bool {
+    matches!(id, Name::RingfenceCacheControl | Name::XCache)
+        || !rules.expose_tags && tags::FIELDS.contains(&id)
 }
 
 /// Says how the cache had a part in a response: `Cache-Status` (RFC 9211), `X-Cache`, and what browsers are told.
@@ -49,13 +47,15 @@ pub(crate) fn write_report(ex: &Exchange<'_>, own: &mut Own<'_, '_>, report: &Re
 
 /// What of the request's URL counts, as a string (RFC 8941 section 3.3.3).
 fn write_key(ex: &Exchange<'_>, out: &mut Vec<u8>) {
+    let parts = ex.key_parts();
     out.extend_from_slice(b"; key=\"");
     let start = out.len();
-    write_url(&ex.key_parts(), &ex.rules().key, out);
-    // In place of an escape: no URL in normal form has what would need one, but for some queries.
-    for byte in &mut out[start..] {
-        if matches!(byte, b'"' | b'\\' | 0x7f.. | 0..b' ') {
-            *byte = b'_';
+    write_url(&parts, &ex.rules().key, out);
+    if parts.query.is_some() {
+        // In place of an escape: no host and no path in normal form has what would need one, as some queries have.
+        for byte in &mut out[start..] {
+            let stays = !matches!(*byte, b'"' | b'\\' | 0x7f.. | 0..b' ');
+            *byte = if stays { *byte } else { b'_' };
         }
     }
     out.push(b'"');

@@ -76,8 +76,7 @@ pub(crate) fn write_response(
             Name::XBackendServer => expose.backend_server,
             Name::XRequestId => expose.request_id,
             Name::CacheControl => rules.is_some_and(|rules| rules.browser.is_some()),
-            Name::Other => rules.is_some_and(|rules| is_inner(rules, field.name.of(bytes))),
-            _ => false,
+            id => rules.is_some_and(|rules| is_inner(rules, id)),
         };
         let dropped = framing
             || exposed

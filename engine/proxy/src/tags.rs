@@ -12,7 +12,7 @@ use crate::house::House;
 use crate::pattern::split_url;
 
 /// Fields in which servers give tags: members of a list, or words.
-pub(crate) const FIELDS: [&[u8]; 3] = [b"cache-tag", b"surrogate-key", b"xkey"];
+pub(crate) const FIELDS: [Name; 3] = [Name::CacheTag, Name::SurrogateKey, Name::Xkey];
 
 /// Tags that one response may have. One with more is not stored: it could not be purged by all of them.
 const MOST: usize = 128;
@@ -113,9 +113,7 @@ pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
 
 /// Tags that a server gives a response.
 fn given(response: Head<'_>) -> impl Iterator<Item = &[u8]> {
-    let lines = FIELDS
-        .iter()
-        .flat_map(move |name| response.fields.find_all(response.bytes, name));
+    let lines = FIELDS.iter().flat_map(move |name| response.values(*name));
     let words = lines
         .flat_map(list_members)
         .flat_map(|member| member.split(|byte| matches!(byte, b' ' | b'\t')));
@@ -125,7 +123,7 @@ fn given(response: Head<'_>) -> impl Iterator<Item = &[u8]> {
 /// The URLs of the same origin that a response to an unsafe request names (RFC 9111 section 4.4).
 pub(crate) fn named(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let location = response.value(Name::Location);
-    let content = response.fields.find(response.bytes, b"content-location");
+    let content = response.value(Name::ContentLocation);
     let mut found = Vec::new();
     for target in [location, content].into_iter().flatten() {
         if let Some((path, query)) = same_origin(ex, target) {

@@ -70,13 +70,12 @@ impl Report {
 
     /// Writes our member of `Cache-Status`.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"ringfence");
         match self.forward {
             Some(why) => {
-                out.extend_from_slice(b"; fwd=");
+                out.extend_from_slice(b"ringfence; fwd=");
                 out.extend_from_slice(why.as_bytes());
             }
-            None => out.extend_from_slice(b"; hit"),
+            None => out.extend_from_slice(b"ringfence; hit"),
         }
         for (said, word) in [(self.stored, "; stored"), (self.collapsed, "; collapsed")] {
             if said {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wanted};
-use ringfence_http::{Field, FieldCopier, HeadWriter, Method, Name, write_decimal};
+use ringfence_http::{FieldCopier, HeadWriter, Method, Name, write_decimal};
 use ringfence_io::{Outgoing, Payload, Scratch, now};
 
 use crate::cache::Report;
@@ -161,10 +161,10 @@ fn write_head(
     let edits = &ex.route().response_headers;
     let mut writer = HeadWriter::new(out);
     writer.status_line(status);
-    let drops = |field: &Field, name: &[u8]| {
-        takes_away(edits, name) || is_not_for(part, field.id, name) || replaces(ex, field.id, name)
-    };
-    copy(object, drops, &mut writer);
+    match part {
+        Part::Whole if !is_edited(ex, object) => writer.lines(object.lines()),
+        _ => copy(ex, object, part, &mut writer),
+    }
     let mut own = Own {
         writer: &mut writer,
         edits: Some(edits),
@@ -200,16 +200,26 @@ fn write_head(
     writer.end();
 }
 
-/// Copies the stored fields, all at once where none is dropped.
-fn copy(object: &Object, drops: impl Fn(&Field, &[u8]) -> bool, writer: &mut HeadWriter<'_>) {
+/// Copies the stored fields that go out in this form.
+fn copy(ex: &Exchange<'_>, object: &Object, part: &Part, writer: &mut HeadWriter<'_>) {
+    let edits = &ex.route().response_headers;
     let head = object.head();
     let mut copier = FieldCopier::new(writer, head.bytes);
     for field in head.fields {
-        if !drops(field, field.name.of(head.bytes)) {
+        let name = field.name.of(head.bytes);
+        let dropped =
+            takes_away(edits, name) || is_not_for(part, field.id, name) || replaces(ex, field.id);
+        if !dropped {
             copier.copy(field);
         }
     }
     copier.finish();
+}
+
+/// Whether a stored field does not go out, whatever the form.
+fn is_edited(ex: &Exchange<'_>, object: &Object) -> bool {
+    let replaced = |id: &Name| object.head().has(*id) && replaces(ex, *id);
+    !ex.route().response_headers.is_empty() || REPLACED.iter().any(replaced)
 }
 
 /// Stored fields that do not go out in this form: a 304 has none about the body that is not there (RFC 9110 section 15.4.5), and
@@ -230,15 +240,26 @@ fn is_not_for(part: &Part, id: Name, name: &[u8]) -> bool {
     }
 }
 
+/// Stored fields of which others of ours may take the place; see [`replaces`].
+const REPLACED: [Name; 8] = [
+    Name::CacheControl,
+    Name::RingfenceCacheControl,
+    Name::CacheTag,
+    Name::SurrogateKey,
+    Name::Xkey,
+    Name::XCache,
+    Name::XBackendServer,
+    Name::XRequestId,
+];
+
 /// Stored fields that others of ours take the place of.
-fn replaces(ex: &Exchange<'_>, id: Name, name: &[u8]) -> bool {
+fn replaces(ex: &Exchange<'_>, id: Name) -> bool {
     let rules = ex.rules();
     let expose = &ex.epoch.plan.expose;
     match id {
         Name::CacheControl => rules.browser.is_some(),
         Name::XBackendServer => expose.backend_server,
         Name::XRequestId => expose.request_id,
-        Name::Other => cache_fields::is_inner(rules, name),
-        _ => false,
+        id => cache_fields::is_inner(rules, id),
     }
 }
