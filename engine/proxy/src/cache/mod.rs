@@ -23,14 +23,19 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Poll, Waker};
 
-use ringfence_cache::{Key, Object, Purge, REALM, RequestControl, Store, Verdict};
+use ringfence_cache::{Head, Key, KeyParts, Object, Purge, REALM, RequestControl, Store, Verdict};
+use ringfence_config::{KeyRules, Plan};
+use ringfence_http::RequestHead;
 use ringfence_io::now;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::claim::Claim;
 use self::desk::{Desk, Turn};
 use crate::house::{House, Order};
-use crate::note::{Answer, Asker, CacheNote, FlightKey, Note, Outcome, Purged, SharedKey, Wish};
+use crate::note::{
+    Answer, Asker, CacheNote, FlightKey, Note, Outcome, Purged, SharedKey, Url, Wish,
+};
+use crate::tags::{counted, counts_apart};
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
@@ -60,6 +65,8 @@ pub(crate) struct Cache {
     pub(crate) refreshes: RefCell<HashSet<u64>>,
     /// Bytes of responses that are being recorded.
     aside: Cell<usize>,
+    /// What counts of URLs on the plan's routes, where that is not all.
+    counted: RefCell<Vec<KeyRules>>,
 }
 
 #[derive(Default)]
@@ -69,11 +76,12 @@ struct Waiting {
 }
 
 impl Cache {
-    pub(crate) fn new(index: usize, house: Arc<House>, size: usize) -> Rc<Self> {
+    /// An empty one, which may hold nothing before a plan says so.
+    pub(crate) fn new(index: usize, house: Arc<House>) -> Rc<Self> {
         Rc::new(Self {
             index,
             house,
-            store: RefCell::new(Store::new(size)),
+            store: RefCell::new(Store::new(0)),
             room: RefCell::default(),
             desk: RefCell::default(),
             waiting: RefCell::default(),
@@ -82,6 +90,7 @@ impl Cache {
             behind: RefCell::default(),
             refreshes: RefCell::default(),
             aside: Cell::new(0),
+            counted: RefCell::default(),
         })
     }
 
@@ -161,9 +170,16 @@ impl Cache {
         self.store.borrow().uses(key.key())
     }
 
-    /// Changes how many bytes it may hold.
-    pub(crate) fn resize(&self, size: usize) {
+    /// Takes up a plan, under which it may hold so many bytes.
+    pub(crate) fn adopt(&self, plan: &Plan, size: usize) {
         self.store.borrow_mut().set_limit(size);
+        let mut counted = self.counted.borrow_mut();
+        counted.clear();
+        for rules in plan.routes.iter().filter_map(|route| route.cache.as_ref()) {
+            if counts_apart(&rules.key) && !counted.contains(&rules.key) {
+                counted.push(rules.key.clone());
+            }
+        }
     }
 
     /// Frees some of what is purged, or too old to be of use.
@@ -360,11 +376,33 @@ impl Cache {
         }
     }
 
+    fn counted_tag(&self, url: &Url, rules: &KeyRules) -> u64 {
+        let nothing = RequestHead::new();
+        let parts = KeyParts {
+            realm: 0,
+            scheme: "http",
+            host: &url.host,
+            path: &url.path,
+            query: url.query.as_deref(),
+            head: Head {
+                fields: &nothing.fields,
+                bytes: b"",
+            },
+        };
+        counted(&self.house, &parts, rules)
+    }
+
     fn carry_out(&self, what: &[Purged], generation: u64, kind: Purge) {
         let mut store = self.store.borrow_mut();
         for part in what {
             match part {
                 Purged::Tag(tag) => store.purge_tag(*tag, generation, kind),
+                Purged::Counted(url) => {
+                    for rules in &*self.counted.borrow() {
+                        let tag = self.counted_tag(url, rules);
+                        store.purge_tag(tag, generation, kind);
+                    }
+                }
                 Purged::Urls(patterns) => {
                     store.purge_where(generation, kind, |key, _| {
                         let url = url(key);

@@ -172,7 +172,7 @@ fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &Reques
         Look::Hit(Hit { object, report })
     };
     let verdict = match purged {
-        true => object.judge_stale(),
+        true => object.judge_purged(now),
         false => object.judge(control, now),
     };
     match verdict {

@@ -352,15 +352,15 @@ impl Book {
             "STALE" if detail.contains("detail=error") => {
                 let failed = |given: &&Given| given.request == id && given.status >= 500;
                 self.given.values().any(|given| failed(&given))
-                    && said.may_stand_in(rules, aged, !softly)
+                    && said.may_stand_in(rules, aged, true, softly)
             }
             "STALE" if detail.contains("detail=unreachable") => {
-                !self.calm && said.may_stand_in(rules, aged, false)
+                !self.calm && said.may_stand_in(rules, aged, false, softly)
             }
             "STALE" => !softly && said.is_taken_stale(&asked.wants, aged),
             _ => false,
         };
-        if detail.contains("; hit") && asked.seen > 0 {
+        if how == "HIT" && detail.contains("; hit") && asked.seen > 0 {
             return Err("the claim that no origin was asked".to_owned());
         }
         match allowed {
@@ -391,6 +391,12 @@ impl Book {
             (since_epoch + sent).as_secs_f64()
         };
         let unchanged = (dated - last.changed as f64).max(0.0);
+        let late = (dated - last.date as f64).max(0.0) as u64;
+        let expires = said.expires.map(|seconds| seconds.saturating_sub(late));
+        let said = Said {
+            expires,
+            ..said.clone()
+        };
         let lifetime = said.lifetime(answer.status, unchanged);
         let aged = Aged {
             age: least.max(0.0),
@@ -454,14 +460,33 @@ impl Book {
         let same = |given: &&Given| given.page.key() == asked.page.key() && given.request != id;
         let last = self.given.values().rfind(same)?;
         let owner = &self.asked[&last.request];
+        // What one worker has stored is on its way to the others for a moment.
         let over = owner
             .ended
-            .is_some_and(|mark| mark.order < asked.began.order);
+            .is_some_and(|mark| mark.at + Duration::from_millis(5) < asked.began.at);
         let untouched = self
             .purges
             .iter()
             .all(|purge| purge.since < owner.began.order);
-        if !(owner.stored && over && untouched && last.status < 300 && last.status != 204) {
+        // A key has a field as it was written.
+        let spelt_alike = !asked.page.rules().keys_kind || asked.selecting[KIND] != Some(0);
+        // Of answers that are on their way at once, the one that comes last stays.
+        let alone = self.asked.values().all(|other| {
+            let apart = other.page.key() != asked.page.key();
+            let before = |one: &Asked, then: &Asked| {
+                one.ended.is_some_and(|mark| mark.order < then.began.order)
+            };
+            let itself = std::ptr::eq(other, owner) || std::ptr::eq(other, asked);
+            apart || itself || before(other, owner) || before(owner, other)
+        });
+        if !(alone
+            && spelt_alike
+            && owner.stored
+            && over
+            && untouched
+            && last.status < 300
+            && last.status != 204)
+        {
             return None;
         }
         may_be_shared(asked, last, &self.asked).ok()?;

@@ -28,17 +28,18 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) async fn run(mut self) {
         for _ in 0..self.connections {
+            let leaps = self.book.borrow().leaps;
             let connect = Stream::connect(&Endpoint::Tcp(DOORS[0]));
             match timeout_at(now() + Duration::from_secs(60), connect).await {
-                Ok(Ok(stream)) => self.converse(Rc::new(stream)).await,
+                Ok(Ok(stream)) => self.converse(Rc::new(stream), leaps).await,
                 _ => sleep(Duration::from_millis(200)).await,
             }
         }
     }
 
-    async fn converse(&mut self, stream: Rc<Stream>) {
+    /// Asks over a connection that it made when the clock had leapt so often.
+    async fn converse(&mut self, stream: Rc<Stream>, leaps: u32) {
         let mut wire = Wire::new(stream, Dice::new(self.dice.bits()));
-        let leaps = self.book.borrow().leaps;
         for _ in 0..self.dice.between(1, 4) {
             sleep(Duration::from_micros(self.dice.below(self.pause))).await;
             while self.book.borrow().holds {

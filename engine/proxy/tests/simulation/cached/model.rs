@@ -96,6 +96,10 @@ impl Said {
                 ..Self::default()
             };
         }
+        // What has to be asked about in whole has no field that must not be sent without asking.
+        said.secret = said
+            .secret
+            .filter(|word| *word != "no-cache" || !said.no_cache);
         if personal {
             said.private = false;
             said.secret = said.secret.filter(|word| *word != "private");
@@ -164,11 +168,17 @@ impl Said {
         within && !self.has_to_be_asked(wants, aged) && !self.insists()
     }
 
-    /// Whether it may stand in for an origin that fails, or gives no answer.
-    pub(crate) fn may_stand_in(&self, rules: &Rules, aged: Aged, answered: bool) -> bool {
+    /// Whether it may stand in for an origin that fails, or gives no answer; `softly` where a soft purge made it stale.
+    pub(crate) fn may_stand_in(
+        &self,
+        rules: &Rules,
+        aged: Aged,
+        answered: bool,
+        softly: bool,
+    ) -> bool {
         let by = aged.age - aged.lifetime;
         let within = |most: Option<u64>| most.is_some_and(|most| by < most as f64);
-        let allowed = within(self.if_error) || !answered && by < GONE;
+        let allowed = within(self.if_error) || !answered && by < GONE || softly && by < 0.0;
         within(rules.serve_stale) || allowed && !self.insists()
     }
 

@@ -207,7 +207,7 @@ impl Served {
             date,
             changed,
             age: *dice.pick(&[0, 0, 0, 0, 2, 90, 3_000]),
-            has_end: unchanged || framing != Framing::UntilClose,
+            has_end: unchanged || status == 204 || framing != Framing::UntilClose,
             names: None,
             seen,
             sent: None,

@@ -183,6 +183,10 @@ pub(crate) fn mind(dice: &mut Dice, calm: bool) -> Said {
         *named = dice.chance(150);
     }
     said.targeted = !words(&said).is_empty() && dice.chance(120);
+    if said.targeted && (said.no_cache || said.private) {
+        // Of two members of one name a dictionary has the last (RFC 8941 section 3.2).
+        said.secret = None;
+    }
     said
 }
 
