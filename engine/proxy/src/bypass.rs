@@ -7,25 +7,29 @@ use ringfence_http::{Framing, Method, Name};
 
 use crate::exchange::Exchange;
 
-/// Fields of a request that some servers take for its method, host or path, in whose place no key has them. A request that has
-/// one passes by, so that nobody can have an answer stored that others would not get.
-const OVERRIDES: [&[u8]; 16] = [
-    b"X-Envoy-Original-Path",
-    b"X-Forwarded-Path",
-    b"X-Forwarded-Prefix",
-    b"X-Forwarded-Scheme",
-    b"X-Forwarded-Server",
-    b"X-Forwarded-URI",
+/// How names begin of fields that some servers take for a request's method, scheme, host or path, in whose place no key has
+/// them.
+const OVERRIDING: [&[u8]; 6] = [
+    b"X-Envoy-Original-",
+    b"X-Forwarded-",
+    b"X-HTTP-",
+    b"X-Original-",
+    b"X-Override-",
+    b"X-Rewrite-",
+];
+
+/// Others of that kind, by their whole names.
+const OVERRIDES: [&[u8]; 10] = [
+    b"Base-URL",
+    b"Front-End-HTTPS",
+    b"Proxy",
+    b"Request-URI",
     b"X-Host",
-    b"X-HTTP-Host-Override",
-    b"X-HTTP-Method",
-    b"X-HTTP-Method-Override",
     b"X-Method-Override",
-    b"X-Original-Host",
-    b"X-Original-URI",
-    b"X-Original-URL",
-    b"X-Override-URL",
-    b"X-Rewrite-URL",
+    b"X-Proxy-URL",
+    b"X-Scheme",
+    b"X-Script-Name",
+    b"X-URL-Scheme",
 ];
 
 /// Why the request has nothing to do with the cache, if it has not (RFC 9211 section 2.2).
@@ -51,28 +55,33 @@ pub(crate) fn why(ex: &Exchange<'_>) -> Option<&'static str> {
     let by = has_body
         || bypassed
         || conditional.iter().any(|id| head.fields.has(*id))
-        || overrides(ex)
+        || !ex.facts.trusted && overrides(ex).next().is_some()
         || takes_away(ex);
     by.then_some("bypass")
 }
 
-fn overrides(ex: &Exchange<'_>) -> bool {
+/// Fields of the request that some servers take for what a key has from elsewhere. Where a client sends one, its request
+/// passes by, so that nobody can have an answer stored that others would not get; what a trusted peer sends is in the key.
+pub(crate) fn overrides<'e>(ex: &'e Exchange<'_>) -> impl Iterator<Item = (&'e [u8], &'e [u8])> {
     let fields = ex.heads.request.fields.iter();
-    let mut others = fields.filter(|field| field.id == Name::Other);
-    others.any(|field| {
-        let name = field.name.of(&ex.bytes);
-        let starts = matches!(name, [b'x' | b'X', b'-' | b'_', ..]);
-        starts && OVERRIDES.iter().any(|other| reads_as(name, other))
-    })
+    let others = fields.filter(|field| field.id == Name::Other);
+    let named = others.map(|field| (field.name.of(&ex.bytes), field.value.of(&ex.bytes)));
+    named.filter(|(name, _)| is_override(name))
 }
 
-/// Whether a name is the same to servers that pass fields on in environment variables (RFC 3875 section 4.1.18).
-fn reads_as(name: &[u8], other: &[u8]) -> bool {
-    let same = |(one, other): (&u8, &u8)| match one {
-        b'_' => *other == b'-',
-        one => one.eq_ignore_ascii_case(other),
+/// A name with an underscore counts too: to a server that passes fields on in environment variables it is the same as with a
+/// hyphen (RFC 3875 section 4.1.18), whatever field that is.
+fn is_override(name: &[u8]) -> bool {
+    let begins = |start: &&[u8]| {
+        let head = name.get(..start.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(start))
     };
-    name.len() == other.len() && name.iter().zip(other).all(same)
+    let may_be = matches!(
+        name.first().map(u8::to_ascii_lowercase),
+        Some(b'x' | b'b' | b'f' | b'p' | b'r')
+    );
+    let is = |other: &&[u8]| name.eq_ignore_ascii_case(other);
+    name.contains(&b'_') || may_be && (OVERRIDING.iter().any(begins) || OVERRIDES.iter().any(is))
 }
 
 /// Whether Connection takes a field away that was meant for the server: then what the client has sent does not tell what the

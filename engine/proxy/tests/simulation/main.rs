@@ -6,6 +6,7 @@ mod client;
 mod ledger;
 mod origin;
 mod plans;
+mod poison;
 mod reach;
 mod scene;
 mod wire;
