@@ -17,10 +17,16 @@ pub struct Launch {
 impl Launch {
     /// `ringfence run` on this configuration with two workers; see [`complete`].
     pub fn config(text: &str) -> Launch {
+        Launch::config_on(2, text)
+    }
+
+    /// The same with so many workers.
+    pub fn config_on(workers: usize, text: &str) -> Launch {
         let mut launch = Launch::command(&["run", "-c"]);
         let file = launch.dir.path().join("ringfence.toml");
         std::fs::write(&file, complete(text, launch.dir.path())).expect("write the configuration");
-        launch.command.arg(file).args(["--workers", "2"]);
+        let workers = workers.to_string();
+        launch.command.arg(file).args(["--workers", &workers]);
         launch.driver()
     }
 

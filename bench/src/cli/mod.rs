@@ -16,7 +16,7 @@ use crate::options::{Compare, Growth};
 use crate::origin::alone;
 use crate::process::launch;
 
-/// Ringfence beside nginx, HAProxy and the floor, on this machine.
+/// Ringfence beside nginx, HAProxy, Varnish and the floor, on this machine.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Cli {
@@ -29,7 +29,8 @@ pub struct Cli {
 enum Command {
     /// Run the comparison and print a table for each scenario and origin.
     Compare(Compare),
-    /// Run `small` with more and more connections, routes, servers and cores, and draw what that costs.
+    /// Run `small` with more and more connections, routes, servers and cores, and hits on more and more objects, and draw
+    /// what that costs.
     Growth(Growth),
     /// Become another program, kept on some CPUs (the comparison starts everything this way).
     #[command(hide = true)]
@@ -44,6 +45,9 @@ enum Command {
     /// Be the origin that answers each request alone.
     #[command(hide = true)]
     Origin {
+        /// Have answers say for how long they may be kept.
+        #[arg(long)]
+        cacheable: bool,
         /// Where to listen.
         #[arg(required = true)]
         addresses: Vec<SocketAddr>,
@@ -61,7 +65,10 @@ impl Cli {
             Command::Compare(options) => compare::run(&options),
             Command::Growth(options) => growth::run(&options),
             Command::Launch { cpus, command } => Err(launch::become_program(&cpus, &command)),
-            Command::Origin { addresses } => alone::serve(&addresses).map(|()| true),
+            Command::Origin {
+                cacheable,
+                addresses,
+            } => alone::serve(&addresses, cacheable).map(|()| true),
             Command::Floor(floor) => floor.run().map(|()| true),
         };
         match done {

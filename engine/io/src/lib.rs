@@ -35,6 +35,8 @@ mod recv;
 mod runtime;
 mod scratch;
 mod send;
+mod shared_buf;
+mod shelf;
 mod shortage;
 pub mod sim;
 mod spares;
@@ -44,6 +46,7 @@ mod task;
 pub use ringfence_config::{DriverChoice, Endpoint};
 
 pub use self::accept::Listener;
+pub use self::budget::next_turn;
 pub use self::clock::{now, unix_now};
 pub use self::datagrams::Datagrams;
 pub use self::deadline::{Elapsed, timeout_at};
@@ -62,6 +65,8 @@ pub use self::runtime::{
     DriverKind, DriverReport, RunOptions, Stats, driver_report, probe_driver, run, stats,
 };
 pub use self::scratch::Scratch;
+pub use self::shared_buf::SharedBuf;
+pub use self::shelf::shelve;
 pub use self::shortage::is_shortage;
 pub use self::spares::Spares;
 pub use self::stream::Stream;

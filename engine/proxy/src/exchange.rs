@@ -10,11 +10,11 @@ use std::time::Duration;
 use ringfence_cache::{Head, KeyParts, Object, normal_query};
 use ringfence_config::{Action, CacheRules, Found, Params, Route, RouteId, Sticky, UpstreamId};
 use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
-use ringfence_io::{Lease, now};
+use ringfence_io::{Lease, Scratch, now};
 use smallvec::SmallVec;
 
 use crate::body::{Body, Prefix};
-use crate::cache::{Asked, Report, Served};
+use crate::cache::{Asked, Reader, Report, Served};
 use crate::conn::Conn;
 use crate::epoch::Epoch;
 use crate::lane::{Lane, Ticket};
@@ -30,6 +30,8 @@ pub(crate) enum Station {
     Lookup,
     /// With what was found stored.
     Hit(Hit),
+    /// With what is being fetched.
+    Join(Join),
     Dial,
     /// The same server again, over a fresh connection.
     Redial(Ticket),
@@ -56,6 +58,15 @@ pub(crate) enum Next {
 pub(crate) struct Hit {
     pub(crate) object: Arc<Object>,
     pub(crate) report: Report,
+}
+
+/// An answer from what is being fetched.
+pub(crate) struct Join {
+    pub(crate) reader: Reader,
+    /// The head, written for this client.
+    pub(crate) head: Scratch,
+    /// Its connection stays.
+    pub(crate) keep: bool,
 }
 
 /// A response of our own making.
@@ -350,6 +361,12 @@ impl<'c> Exchange<'c> {
                 .rest
                 .as_ref()
                 .is_some_and(|rest| untouched(&rest.borrow()))
+    }
+
+    /// True where nobody asks, and nothing that came could be stored.
+    pub(crate) fn is_in_vain(&self) -> bool {
+        let fills = |asked: &Asked| asked.fill.is_some();
+        self.conn.client.is_nobody() && !self.asked.as_deref().is_some_and(fills)
     }
 
     /// True when nothing of the request is left to arrive.

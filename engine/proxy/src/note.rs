@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use bytes::Bytes;
 use ringfence_cache::{Key, Object, Purge};
+use ringfence_coding::ContentCoding;
+use ringfence_http::Reason;
 
 use crate::pattern::UrlPattern;
 
@@ -47,8 +50,8 @@ impl FlightKey {
     }
 }
 
-/// A request that waits for what the key's home answers.
-#[derive(Clone, Copy)]
+/// A request that waits for what the key's home answers; where it was told to fetch, what it fetches goes by this too.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Asker {
     pub(crate) worker: usize,
     pub(crate) ticket: u64,
@@ -65,6 +68,17 @@ pub(crate) enum Wish {
     Fetched,
 }
 
+/// What of another's fetch is of use to a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// What comes, as it comes.
+    Streamed,
+    /// Only what is whole.
+    Whole,
+    /// As `Streamed`, but nothing of what this one fetches: it began before a purge that may cover it.
+    Not(Asker),
+}
+
 /// A message to a core's cache.
 pub(crate) enum Note {
     /// To a key's home: may this request go to the origin?
@@ -72,6 +86,7 @@ pub(crate) enum Note {
         key: SharedKey,
         flight: FlightKey,
         wish: Wish,
+        way: Way,
         asker: Asker,
     },
     /// The home's answer.
@@ -80,10 +95,49 @@ pub(crate) enum Note {
         flight: FlightKey,
         answer: Answer,
     },
-    /// To the home: the one that went to the origin is back.
-    Ended { flight: FlightKey, outcome: Outcome },
+    /// To the home: the one that went to the origin is back, or one that nobody waited for has something to store.
+    Ended {
+        flight: FlightKey,
+        by: Option<Asker>,
+        outcome: Outcome,
+    },
+    /// To the one that went to the origin: somebody waits, so tell the home of what comes.
+    Followed { flight: FlightKey, leader: Asker },
+    /// To the home, and from there to those whose clients wait: a response is coming.
+    Begun {
+        flight: FlightKey,
+        leader: Asker,
+        head: Arc<Object>,
+        length: usize,
+        so_far: Bytes,
+        from: usize,
+    },
+    /// To the same: more of its body has come. This is all of it so far.
+    More {
+        leader: Asker,
+        so_far: Bytes,
+        from: usize,
+    },
+    /// Back to the one that told: the next may come.
+    Took { leader: Asker, by: usize },
+    /// To the same: nothing more of it comes.
+    Over {
+        leader: Asker,
+        so_far: Bytes,
+        end: End,
+    },
     /// To all that may hold an older one: this one takes its place.
     Replace { key: SharedKey, object: Arc<Object> },
+    /// To a key's home: make a form of this in a coding, for all.
+    Code {
+        key: SharedKey,
+        object: Arc<Object>,
+        coding: ContentCoding,
+        /// The worker that wants it.
+        asker: usize,
+    },
+    /// To all that may hold it: this is what it was coded to.
+    Coded { key: SharedKey, coded: Coded },
     /// To all: this is not to be answered with any more.
     Purge {
         what: Arc<[Purged]>,
@@ -94,6 +148,14 @@ pub(crate) enum Note {
     },
 }
 
+/// What a stored response was coded to.
+pub(crate) struct Coded {
+    pub(crate) object: Arc<Object>,
+    pub(crate) coding: ContentCoding,
+    /// Nothing where it would hardly be shorter.
+    pub(crate) body: Option<Bytes>,
+}
+
 /// What a request is told that asked.
 pub(crate) enum Answer {
     /// These are stored, the newest last.
@@ -102,6 +164,17 @@ pub(crate) enum Answer {
     Lead,
     /// It goes to the origin, and nobody waits.
     Alone,
+    /// What this one fetches is coming.
+    Join(Asker),
+}
+
+/// How a response ended that came for several.
+#[derive(Clone)]
+pub(crate) enum End {
+    /// All is there, and stored under this key if it was taken.
+    Whole(Option<(SharedKey, Arc<Object>)>),
+    /// It was cut off.
+    Cut(Reason),
 }
 
 /// What became of an origin fetch.

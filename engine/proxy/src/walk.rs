@@ -2,8 +2,10 @@
 
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Call, Exchange, Heads, Next, Station};
+use crate::gather;
 use crate::retry::{self, Failure};
-use crate::stations::{answer, ask, dial, finish, hit, lookup, refuse, relay, route, screen};
+use crate::stations::relay::Passed;
+use crate::stations::{answer, ask, dial, finish, hit, join, lookup, refuse, relay, route, screen};
 
 /// Takes a request, whose head is in `heads`, through its stations to its end.
 pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -> Next {
@@ -15,10 +17,12 @@ pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -
             Station::Route => route::choose(&mut ex),
             Station::Lookup => lookup::open(&mut ex).await,
             Station::Hit(hit) => hit::send(&mut ex, hit).await,
+            Station::Join(join) => join::send(&mut ex, join).await,
             Station::Dial => dial::open(&mut ex).await,
             Station::Redial(ticket) => dial::anew(&mut ex, ticket).await,
             Station::Ask(mut call) => match attempt(&mut ex, &mut call).await {
-                Ok(next) => relay::end(&mut ex, call, next),
+                Ok(Passed::On(next)) => relay::end(&mut ex, call, next),
+                Ok(Passed::ToAll(shared)) => gather::start(&ex, call, *shared),
                 Err(failure) => retry::after(&mut ex, call, failure).await,
             },
             Station::Refuse(refusal) => refuse::send(&mut ex, refusal).await,
@@ -28,7 +32,7 @@ pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -
 }
 
 /// Takes a call, which stays where it is, through the stations at its server.
-async fn attempt(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Next, Failure> {
+async fn attempt(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passed, Failure> {
     ask::send(ex, call).await?;
     answer::receive(ex, call).await?;
     relay::pass(ex, call).await

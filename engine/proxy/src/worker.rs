@@ -39,6 +39,8 @@ pub(crate) struct Worker {
     guests: RefCell<Slab<Guest>>,
     ids: RefCell<RequestIds>,
     pub(crate) cache: Rc<Cache>,
+    /// Bytes that the encoders of responses on their way hold.
+    pub(crate) encoding: Cell<usize>,
     /// When idle client connections are closed, once a drain has begun.
     drain_idle_at: Cell<Option<Duration>>,
 }
@@ -52,7 +54,7 @@ struct Guest {
 
 impl Worker {
     pub(crate) fn new(index: usize, house: Arc<House>, adoption: Arc<Adoption>) -> Rc<Self> {
-        let cache = Cache::new(index, house.clone());
+        let cache = Cache::new(index, house.clone(), house.registry.worker(index));
         cache.adopt(&adoption.plan, cache_size(&adoption, &house));
         Rc::new(Self {
             index,
@@ -65,6 +67,7 @@ impl Worker {
             pool: RefCell::new(Pool::new(house.most_idle)),
             guests: RefCell::default(),
             ids: RefCell::new(RequestIds::new()),
+            encoding: Cell::new(0),
             drain_idle_at: Cell::new(None),
             house,
         })

@@ -6,6 +6,7 @@ mod renewed;
 mod rules;
 mod shared;
 mod stale;
+mod streamed;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -6,30 +6,45 @@ use std::sync::Arc;
 use ringfence_cache::Object;
 
 use crate::cache::Cache;
-use crate::note::{FlightKey, Outcome, SharedKey};
+use crate::cache::seat::Seat;
+use crate::note::{Asker, FlightKey, Outcome, SharedKey};
 
 /// For how long, in seconds, those who ask go alone after a response was for one client only.
 const ALONE: u64 = 10;
 
 /// Held by the one that fetches. Dropped, it lets the next one try.
 pub(crate) struct Claim {
-    cache: Rc<Cache>,
-    flight: FlightKey,
+    seat: Seat,
     ended: bool,
 }
 
 impl Claim {
-    pub(crate) fn new(cache: Rc<Cache>, flight: FlightKey) -> Self {
-        Self {
-            cache,
-            flight,
-            ended: false,
-        }
+    pub(super) fn new(seat: Seat) -> Self {
+        Self { seat, ended: false }
+    }
+
+    pub(super) fn cache(&self) -> &Rc<Cache> {
+        &self.seat.cache
+    }
+
+    /// Which fetch it is the leave for.
+    pub(super) fn flight(&self) -> &FlightKey {
+        &self.seat.flight
+    }
+
+    /// The request that was given it.
+    pub(super) fn leader(&self) -> Asker {
+        self.seat.asker()
+    }
+
+    /// Whether somebody waits for what is fetched.
+    pub(super) fn is_followed(&self) -> bool {
+        self.seat.is_followed()
     }
 
     /// Stores what was fetched, here and at its home, and gives it to those who wait. False where it was not taken.
     pub(crate) fn store(mut self, key: &SharedKey, object: &Arc<Object>) -> bool {
-        let kept = self.cache.keep(key, object);
+        let kept = self.seat.cache.keep(key, object);
         if kept {
             self.end(Outcome::Stored(key.clone(), object.clone()));
         }
@@ -48,7 +63,7 @@ impl Claim {
 
     fn end(&mut self, outcome: Outcome) {
         self.ended = true;
-        self.cache.end(&self.flight, outcome);
+        self.seat.end(outcome);
     }
 }
 

@@ -6,36 +6,52 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | `seat` | a request that asks a home and waits for its answer |
+//! | `home` | what a home tells those that ask |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
+//! | `forms`, `workbench` | coded forms of what is stored, and those that are being made |
+//! | `broadcast` | what comes for several, from the core that receives it to all that want it |
+//! | `flight` | the same, as one core has it and its clients read it |
+//! | `purges` | how purges reach all cores |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
 mod asked;
+mod broadcast;
 mod claim;
 mod desk;
+mod flight;
+mod forms;
+mod home;
+mod purges;
+mod seat;
+mod workbench;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::future::poll_fn;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::task::{Poll, Waker};
+use std::task::Waker;
 
-use ringfence_cache::{Head, Key, KeyParts, Object, Purge, REALM, RequestControl, Store, Verdict};
+use ringfence_cache::{Object, Store};
 use ringfence_config::{KeyRules, Plan};
-use ringfence_http::RequestHead;
 use ringfence_io::now;
+use ringfence_telemetry::WorkerStats;
 
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
+pub(crate) use self::broadcast::Broadcast;
 pub(crate) use self::claim::Claim;
-use self::desk::{Desk, Turn};
+use self::desk::Desk;
+pub(crate) use self::desk::Turn;
+pub(crate) use self::flight::{Flight, Reader};
+pub(crate) use self::purges::order;
+pub(crate) use self::seat::Reply;
+use self::seat::Waiting;
+use self::workbench::Workbench;
 use crate::house::{House, Order};
-use crate::note::{
-    Answer, Asker, CacheNote, FlightKey, Note, Outcome, Purged, SharedKey, Url, Wish,
-};
-use crate::tags::{counted, counts_apart};
+use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};
+use crate::tags::counts_apart;
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
@@ -54,7 +70,9 @@ pub(crate) struct Cache {
     /// Room for the key of the request that is looked up, and for what selects a response.
     pub(crate) room: RefCell<(Vec<u8>, Vec<u8>)>,
     desk: RefCell<Desk>,
-    /// Requests of this core that wait for a home's answer, by their tickets.
+    /// Responses that come for several, and that clients of this core, or other cores, may want.
+    flights: RefCell<HashMap<Asker, Rc<Flight>>>,
+    /// Requests of this core that wait for a home's answer, or fetch because of one, by their tickets.
     waiting: RefCell<HashMap<u64, Waiting>>,
     next_ticket: Cell<u64>,
     /// Purges that this core has carried out.
@@ -67,23 +85,21 @@ pub(crate) struct Cache {
     aside: Cell<usize>,
     /// What counts of URLs on the plan's routes, where that is not all.
     counted: RefCell<Vec<KeyRules>>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    answer: Option<Answer>,
-    waker: Option<Waker>,
+    workbench: Workbench,
+    /// Itself, for what goes on in the background.
+    own: Weak<Self>,
 }
 
 impl Cache {
     /// An empty one, which may hold nothing before a plan says so.
-    pub(crate) fn new(index: usize, house: Arc<House>) -> Rc<Self> {
-        Rc::new(Self {
+    pub(crate) fn new(index: usize, house: Arc<House>, stats: Arc<WorkerStats>) -> Rc<Self> {
+        Rc::new_cyclic(|own| Self {
             index,
             house,
             store: RefCell::new(Store::new(0)),
             room: RefCell::default(),
             desk: RefCell::default(),
+            flights: RefCell::default(),
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
             purged: Cell::new(0),
@@ -91,6 +107,8 @@ impl Cache {
             refreshes: RefCell::default(),
             aside: Cell::new(0),
             counted: RefCell::default(),
+            workbench: Workbench::new(stats),
+            own: own.clone(),
         })
     }
 
@@ -102,60 +120,6 @@ impl Cache {
     /// The process's count of purges.
     pub(crate) fn generation(&self) -> u64 {
         self.house.purges.load(Ordering::SeqCst)
-    }
-
-    /// Waits until all purges have been carried out here that were ordered before.
-    pub(crate) async fn catch_up(&self) {
-        let wanted = self.generation();
-        poll_fn(|cx| {
-            if self.purged.get() >= wanted {
-                return Poll::Ready(());
-            }
-            self.behind.borrow_mut().push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    /// Has all cores answer no more with what `what` covers; this one at once.
-    pub(crate) fn purge(&self, what: Purged, kind: Purge) {
-        let tell = |worker, note| self.tell(worker, note);
-        order_by(&self.house, [what].into(), kind, None, tell);
-    }
-
-    /// Asks the key's home.
-    pub(crate) async fn ask(&self, key: &SharedKey, flight: &FlightKey, wish: Wish) -> Answer {
-        let ticket = self.next_ticket.get();
-        self.next_ticket.set(ticket + 1);
-        self.waiting.borrow_mut().insert(ticket, Waiting::default());
-        let _seat = Seat {
-            cache: self,
-            ticket,
-            flight,
-        };
-        let asker = Asker {
-            worker: self.index,
-            ticket,
-        };
-        let note = Note::Ask {
-            key: key.clone(),
-            flight: flight.clone(),
-            wish,
-            asker,
-        };
-        self.tell(self.home(key.hash), note);
-        poll_fn(|cx| {
-            let mut waiting = self.waiting.borrow_mut();
-            let seat = waiting.get_mut(&ticket).expect("seated until dropped");
-            match seat.answer.take() {
-                Some(answer) => Poll::Ready(answer),
-                None => {
-                    seat.waker = Some(cx.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
     }
 
     /// Stores an object here; false where it is not taken.
@@ -190,6 +154,7 @@ impl Cache {
             late.is_some_and(|by| by > SPENT)
         };
         self.store.borrow_mut().sweep(SWEPT, spent);
+        self.workbench.forget();
     }
 
     /// Sets so many bytes aside for a response that is being recorded; nothing where too much is under way already.
@@ -210,15 +175,16 @@ impl Cache {
         let kept = self.keep(key, object);
         if kept {
             let stored = Outcome::Stored(key.clone(), object.clone());
-            self.end(&FlightKey::of(key), stored);
+            self.end(&FlightKey::of(key), None, stored);
         }
         kept
     }
 
     /// Has the home know what became of a fetch.
-    fn end(&self, flight: &FlightKey, outcome: Outcome) {
+    fn end(&self, flight: &FlightKey, by: Option<Asker>, outcome: Outcome) {
         let note = Note::Ended {
             flight: flight.clone(),
+            by,
             outcome,
         };
         self.tell(self.home(flight.home), note);
@@ -229,7 +195,15 @@ impl Cache {
         self.home(key.hash) == self.index
     }
 
-    fn home(&self, hash: u64) -> usize {
+    /// What a request may do that asks its key's home, if that is this core.
+    pub(crate) fn turn(&self, flight: &FlightKey) -> Turn {
+        self.desk
+            .borrow()
+            .turn(flight, Way::Streamed, now().as_secs())
+    }
+
+    /// The core that is the home of keys with this hash.
+    pub(crate) fn home(&self, hash: u64) -> usize {
         (hash % self.house.posts.len().max(1) as u64) as usize
     }
 
@@ -248,20 +222,51 @@ impl Cache {
                 key,
                 flight,
                 wish,
+                way,
                 asker,
-            } => self.advise(&key, &flight, wish, asker),
+            } => self.advise(&key, &flight, (wish, way), asker),
             Note::Answer {
                 ticket,
                 flight,
                 answer,
             } => self.hand(ticket, &flight, answer),
-            Note::Ended { flight, outcome } => self.land(&flight, outcome),
-            Note::Replace { key, object } => {
-                let held = self.store.borrow().variants(key.key()).next().is_some();
-                if held {
-                    self.keep(&key, &object);
+            Note::Ended {
+                flight,
+                by,
+                outcome,
+            } => self.land(&flight, by, outcome),
+            Note::Followed { flight, leader } => self.follow(&flight, leader),
+            Note::Begun {
+                flight,
+                leader,
+                head,
+                length,
+                so_far,
+                from,
+            } => self.hear_of(&flight, Flight::new(leader, head, length, so_far), from),
+            Note::More {
+                leader,
+                so_far,
+                from,
+            } => self.hear_more(leader, so_far, from),
+            Note::Took { leader, by } => self.go_on(leader, by),
+            Note::Over {
+                leader,
+                so_far,
+                end,
+            } => self.hear_end(leader, so_far, end),
+            Note::Replace { key, object } => self.replace(&key, &object),
+            Note::Code {
+                key,
+                object,
+                coding,
+                asker,
+            } => {
+                if let Some(own) = self.own.upgrade() {
+                    own.code(key, object, coding, asker);
                 }
             }
+            Note::Coded { key, coded } => self.put_coded(&key, &coded),
             Note::Purge {
                 what,
                 generation,
@@ -275,196 +280,10 @@ impl Cache {
         }
     }
 
-    /// Tells a request whether it may go to the origin.
-    fn advise(&self, key: &SharedKey, flight: &FlightKey, wish: Wish, asker: Asker) {
-        if wish != Wish::Fetched && asker.worker != self.index {
-            let mut have = self.stored(key.key());
-            if !have.is_empty() {
-                have.reverse();
-                return self.answer(asker, flight, Answer::Have(have));
-            }
-        }
-        if wish == Wish::Stored {
-            return self.answer(asker, flight, Answer::Alone);
-        }
-        let turn = self.desk.borrow_mut().ask(flight, asker, now().as_secs());
-        match turn {
-            Turn::Lead => self.answer(asker, flight, Answer::Lead),
-            Turn::Alone => self.answer(asker, flight, Answer::Alone),
-            Turn::Wait => {}
-        }
-    }
-
-    fn stored(&self, key: Key<'_>) -> Vec<Arc<Object>> {
-        let store = self.store.borrow();
-        let live = store.variants(key).filter(|found| !found.softly_purged);
-        live.map(|found| found.value.clone()).collect()
-    }
-
-    fn answer(&self, asker: Asker, flight: &FlightKey, answer: Answer) {
-        let note = Note::Answer {
-            ticket: asker.ticket,
-            flight: flight.clone(),
-            answer,
-        };
-        self.tell(asker.worker, note);
-    }
-
-    /// Hands an answer to whoever waits for it. Where nobody does any more, another one may go to the origin.
-    fn hand(&self, ticket: u64, flight: &FlightKey, answer: Answer) {
-        let mut waiting = self.waiting.borrow_mut();
-        let Some(seat) = waiting.get_mut(&ticket) else {
-            drop(waiting);
-            if matches!(answer, Answer::Lead) {
-                self.end(flight, Outcome::Failed);
-            }
-            return;
-        };
-        seat.answer = Some(answer);
-        let waker = seat.waker.take();
-        drop(waiting);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Ends a fetch, at home.
-    fn land(&self, flight: &FlightKey, outcome: Outcome) {
-        match outcome {
-            Outcome::Stored(key, object) => {
-                self.desk.borrow_mut().forget_alone(flight);
-                let had = self.store.borrow().variants(key.key()).next().is_some();
-                self.keep(&key, &object);
-                if had {
-                    self.spread(&key, &object);
-                }
-                // What has to be validated for each request is of no use to those who wait.
-                let plain = RequestControl::default();
-                let lasts = object.judge(&plain, now().as_secs()) == Verdict::Fresh;
-                let waiting = self.desk.borrow_mut().end(flight);
-                for asker in waiting {
-                    let answer = match lasts {
-                        true => Answer::Have(vec![object.clone()]),
-                        false => Answer::Alone,
-                    };
-                    self.answer(asker, flight, answer);
-                }
-            }
-            Outcome::Alone(seconds) => {
-                let now = now().as_secs();
-                let mut desk = self.desk.borrow_mut();
-                desk.remember_alone(flight, now + seconds, now);
-                let waiting = desk.end(flight);
-                drop(desk);
-                for asker in waiting {
-                    self.answer(asker, flight, Answer::Alone);
-                }
-            }
-            Outcome::Failed => {
-                let next = self.desk.borrow_mut().next(flight);
-                if let Some(asker) = next {
-                    self.answer(asker, flight, Answer::Lead);
-                }
-            }
-        }
-    }
-
-    fn spread(&self, key: &SharedKey, object: &Arc<Object>) {
-        for worker in (0..self.house.posts.len()).filter(|worker| *worker != self.index) {
-            let (key, object) = (key.clone(), object.clone());
-            self.tell(worker, Note::Replace { key, object });
-        }
-    }
-
-    fn counted_tag(&self, url: &Url, rules: &KeyRules) -> u64 {
-        let nothing = RequestHead::new();
-        let parts = KeyParts {
-            realm: 0,
-            scheme: "http",
-            host: &url.host,
-            path: &url.path,
-            query: url.query.as_deref(),
-            head: Head {
-                fields: &nothing.fields,
-                bytes: b"",
-            },
-        };
-        counted(&self.house, &parts, rules)
-    }
-
-    fn carry_out(&self, what: &[Purged], generation: u64, kind: Purge) {
-        let mut store = self.store.borrow_mut();
-        for part in what {
-            match part {
-                Purged::Tag(tag) => store.purge_tag(*tag, generation, kind),
-                Purged::Counted(url) => {
-                    for rules in &*self.counted.borrow() {
-                        let tag = self.counted_tag(url, rules);
-                        store.purge_tag(tag, generation, kind);
-                    }
-                }
-                Purged::Urls(patterns) => {
-                    store.purge_where(generation, kind, |key, _| {
-                        let url = url(key);
-                        patterns.iter().any(|pattern| pattern.matches(url))
-                    });
-                }
-                Purged::All => store.purge_all(generation, kind),
-            }
-        }
-        self.purged.set(self.purged.get() + 1);
-        for waker in self.behind.take() {
-            waker.wake();
-        }
-    }
-}
-
-/// Has every worker purge `what`, from a thread that is none of theirs. Each sends once it has done so.
-pub(crate) fn order(house: &House, what: Arc<[Purged]>, kind: Purge) -> Receiver<()> {
-    let (done, carried_out) = channel();
-    let tell = |worker: usize, note| house.posts[worker].post(Order::Cache(CacheNote(note)));
-    order_by(house, what, kind, Some(&done), tell);
-    carried_out
-}
-
-/// Takes a number for a purge, and then tells all workers: whoever asks its cache after that waits for it.
-fn order_by(
-    house: &House,
-    what: Arc<[Purged]>,
-    kind: Purge,
-    done: Option<&Sender<()>>,
-    tell: impl Fn(usize, Note),
-) {
-    let generation = house.purges.fetch_add(1, Ordering::SeqCst) + 1;
-    for worker in 0..house.posts.len() {
-        let note = Note::Purge {
-            what: what.clone(),
-            generation,
-            kind,
-            done: done.cloned(),
-        };
-        tell(worker, note);
-    }
-}
-
-/// The URL in a key.
-fn url(key: &[u8]) -> &[u8] {
-    let text = key.get(REALM..).unwrap_or_default();
-    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
-}
-
-/// A request that waits for an answer, for as long as this lives.
-struct Seat<'a> {
-    cache: &'a Cache,
-    ticket: u64,
-    flight: &'a FlightKey,
-}
-
-impl Drop for Seat<'_> {
-    fn drop(&mut self) {
-        let left = self.cache.waiting.borrow_mut().remove(&self.ticket);
-        if let Some(Answer::Lead) = left.and_then(|waiting| waiting.answer) {
-            self.cache.end(self.flight, Outcome::Failed);
+    fn replace(&self, key: &SharedKey, object: &Arc<Object>) {
+        let held = self.store.borrow().variants(key.key()).next().is_some();
+        if held {
+            self.keep(key, object);
         }
     }
 }

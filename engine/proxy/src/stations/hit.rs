@@ -7,10 +7,12 @@ use ringfence_io::{Outgoing, Payload, Scratch, now};
 
 use crate::cache::Report;
 use crate::cache_fields;
+use crate::compress;
 use crate::edits;
 use crate::exchange::{Exchange, Hit, Next, Station};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
+use crate::selected;
 
 /// What of a stored response goes out.
 enum Part {
@@ -53,9 +55,10 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, hit: Hit) -> Station {
 /// Answers, and says what the connection does next.
 pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     let Hit { object, report } = hit;
+    let object = selected::form(ex, object);
     let part = part(ex, &object);
     let received = ex.is_fully_received();
-    let keep = received && ex.heads.request.keep_alive && !ex.conn.worker.is_draining();
+    let keep = keeps_client(ex);
     let mut body = part.body(&object);
     let mut head = Scratch::take();
     write_head(ex, &object, &report, &part, body.len(), keep, &mut head);
@@ -85,10 +88,33 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     }
 }
 
+/// Whether the client's connection can carry another request after a response that is all our own.
+pub(crate) fn keeps_client(ex: &Exchange<'_>) -> bool {
+    ex.is_fully_received() && ex.heads.request.keep_alive && !ex.conn.worker.is_draining()
+}
+
+/// Whether the client has what it asks for already, as its conditions say (RFC 9110 section 13).
+pub(crate) fn has_it_already(ex: &Exchange<'_>, object: &Object) -> bool {
+    let told = condition(ex.fields(), object.head(), object.status, object.date);
+    told == Condition::NotModified
+}
+
+/// Writes the head of an answer with all of a body that has so many bytes.
+pub(crate) fn write_whole(
+    ex: &Exchange<'_>,
+    object: &Object,
+    report: &Report,
+    len: usize,
+    keep: bool,
+    out: &mut Vec<u8>,
+) {
+    write_head(ex, object, report, &Part::Whole, len, keep, out);
+}
+
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
     let request = ex.fields();
     let stored = object.head();
-    if condition(request, stored, object.status, object.date) == Condition::NotModified {
+    if has_it_already(ex, object) {
         return Part::Nothing;
     }
     let head = &ex.heads.request;
@@ -176,6 +202,10 @@ fn write_head(
     });
     if !object.head().has(Name::Date) {
         own.field(b"Date", ex.conn.worker.date().as_bytes());
+    }
+    if selected::varies(ex, object, len.max(object.body.len())) {
+        let stored = object.head();
+        compress::write_vary(stored.fields, stored.bytes, &mut own);
     }
     if let Some(via) = &ex.epoch.plan.forwarding.via {
         forwarding::write_via(&mut own, object.version, via);

@@ -5,26 +5,31 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ringfence_cache::{
     Asked as Request, Circumstances, Head, Heuristic, NotStored, Object, Purge, Received,
-    ResponseControl, Vary, in_force, says_how_long, storable, user,
+    RequestControl, ResponseControl, Vary, Verdict, in_force, says_how_long, storable, user,
 };
 use ringfence_http::{Framing, Name, ResponseHead};
-use ringfence_io::{Lease, now, unix_now};
+use ringfence_io::{Lease, SharedBuf, now, shelve, unix_now};
 
 use crate::body::Body;
-use crate::cache::{Fill, Recording, Report, Served};
+use crate::cache::{Broadcast, Fill, Recording, Report, Served};
 use crate::exchange::{Call, Exchange, Hit};
 use crate::forwarded::{self, Forwarded};
+use crate::gather::Common;
 use crate::note::Purged;
+use crate::recode::keep_forms;
 use crate::stations::lookup::ttl;
 use crate::tags;
 
-/// Bytes of a body that are held back until all of it is there and stored. Of a longer one those who wait are told to go for
-/// themselves, and it is sent on as it comes.
+/// Bytes of a body of unknown length that are held back until all of it is there and stored, while others may wait for it: who
+/// had begun with it could not be helped once there is more than may be stored. Of a longer one those who wait are told to go
+/// for themselves, and it is sent on as it comes.
 const HELD_BACK: usize = 1 << 20;
 
 /// What is to become of a response.
 pub(crate) enum Kept {
     PassOn,
+    /// It is to be received for all who want it, and passed on as it comes.
+    Share(Common),
     /// The client is answered with this instead.
     Answer(Hit),
     /// What is stored is to stand in for it.
@@ -49,12 +54,17 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Ke
             ex.asked = Some(asked);
             return Kept::StandIn;
         }
-        Some(mut fill) => match begin(ex, call, &fill) {
+        Some(fill) => match begin(ex, call, &fill) {
             Ok(recording) => {
                 body.see_all();
-                fill.recording = Some(recording);
                 asked.report.stored = true;
-                asked.fill = Some(fill);
+                match share(ex, call, fill, recording) {
+                    Ok(common) => {
+                        ex.asked = Some(asked);
+                        return Kept::Share(common);
+                    }
+                    Err(fill) => asked.fill = Some(*fill),
+                }
             }
             Err(why) => {
                 asked.report.detail = Some(why.word);
@@ -68,8 +78,14 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Ke
     Kept::PassOn
 }
 
+/// Whether the response is being recorded.
+pub(crate) fn records(ex: &Exchange<'_>) -> bool {
+    let fill = ex.asked.as_ref().and_then(|asked| asked.fill.as_ref());
+    fill.is_some_and(|fill| fill.recording.is_some())
+}
+
 /// Records a piece of the body, with the last one stores the response, and gives what is to be sent on now. Nothing is while
-/// others may wait for the response: how fast its client reads is no matter of theirs.
+/// others wait for the whole of it: how fast its client reads is no matter of theirs.
 pub(crate) fn record(ex: &mut Exchange<'_>, data: Lease, done: bool) -> Option<Lease> {
     let Some(fill) = ex.asked.as_mut().and_then(|asked| asked.fill.as_mut()) else {
         return Some(data);
@@ -84,7 +100,7 @@ pub(crate) fn record(ex: &mut Exchange<'_>, data: Lease, done: bool) -> Option<L
         return Some(Lease::copy_from(&held));
     }
     recording.body.extend_from_slice(&data);
-    if !done && recording.body.len() <= HELD_BACK {
+    if !done && fill.claim.is_some() && recording.body.len() <= HELD_BACK {
         return None;
     }
     let unsent = &recording.body[recording.sent..];
@@ -171,7 +187,7 @@ fn renewed(
     let control = control(ex, &head, &bytes);
     let unfit = may_be_stored(ex, fill, &head, &bytes, &control).err();
     let object = make(ex, fill, &head, &bytes, control, old.body.clone())?;
-    Some((object, unfit))
+    Some((keep_forms(object, old), unfit))
 }
 
 /// What is stored for the request must not be used again.
@@ -210,11 +226,48 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit
     Ok(Recording {
         head: call.head.clone(),
         control,
-        body: Vec::with_capacity(expected),
+        body: Vec::new(),
         most,
         sent: 0,
         aside,
     })
+}
+
+/// Shares the response from its head on with all who wait for it, or has it recorded. Shared it is where all of it can be stored
+/// whatever comes, as its length is known and its memory set aside, where some of it has yet to come, and where it is for
+/// others at all. While the request is still being sent, it is this exchange's to receive.
+fn share(
+    ex: &Exchange<'_>,
+    call: &Call,
+    mut fill: Fill,
+    mut recording: Recording,
+) -> Result<Common, Box<Fill>> {
+    let length = match ex.heads.response.framing {
+        Framing::Length(length) => length as usize,
+        _ => 0,
+    };
+    let coming = length > call.pending.len() && call.upload.is_none();
+    if coming && let Some(claim) = fill.claim.take() {
+        let control = recording.control.clone();
+        let response = &ex.heads.response;
+        let head = make(ex, &fill, response, &call.head, control, Bytes::new());
+        let now = now().as_secs();
+        let lasts =
+            |head: &Arc<Object>| head.judge(&RequestControl::default(), now) == Verdict::Fresh;
+        match head.filter(lasts) {
+            Some(head) => {
+                return Ok(Common {
+                    broadcast: Broadcast::begin(claim, fill.key, head, length),
+                    memory: SharedBuf::with_capacity(length),
+                    _aside: recording.aside,
+                });
+            }
+            None => claim.give_up(),
+        }
+    }
+    recording.body.reserve_exact(length);
+    fill.recording = Some(recording);
+    Err(Box::new(fill))
 }
 
 /// What counts of the directives of a response on this route.
@@ -282,7 +335,14 @@ fn finish(ex: &Exchange<'_>, mut fill: Fill) {
         ..
     } = recording;
     body.shrink_to_fit();
-    if let Some(object) = make(ex, &fill, &ex.heads.response, &head, control, body.into()) {
+    if let Some(object) = make(
+        ex,
+        &fill,
+        &ex.heads.response,
+        &head,
+        control,
+        shelve(body.into()),
+    ) {
         keep(ex, fill, &object);
     }
 }

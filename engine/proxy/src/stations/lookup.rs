@@ -2,24 +2,25 @@
 
 use std::sync::Arc;
 
-use ringfence_cache::{Key, Object, RequestControl, Verdict};
+use ringfence_cache::{Found, Key, NotStored, Object, RequestControl, Verdict};
 use ringfence_http::{Method, Name, Reason};
 use ringfence_io::{Lease, now, timeout_at};
 
 use crate::bypass;
-use crate::cache::{Asked, Claim, Fill, Old, Report, Served};
+use crate::cache::{Asked, Claim, Fill, Old, Reply, Report, Served};
 use crate::conn::Again;
 use crate::exchange::{Exchange, Hit, Station};
 use crate::forwarded::{self, Forwarded};
 use crate::keys;
-use crate::note::{Answer, SharedKey, Wish};
+use crate::note::{SharedKey, Wish};
 use crate::presence::unless_gone;
+use crate::stations::join;
 
 /// How often a request asks the key's home again, when what it was given was for other requests, before it goes alone.
-const MOST_ROUNDS: u32 = 4;
+const MOST_ROUNDS: u32 = 6;
 
 /// What the store has for a request.
-enum Look {
+pub(crate) enum Look {
     Hit(Hit),
     /// It is stored, but its origin has to be asked.
     Old(Old, &'static str),
@@ -28,7 +29,8 @@ enum Look {
 
 /// Finds what is stored for the request, and goes to the origin where that may not answer it.
 pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
-    if let Some(why) = bypass::why(ex) {
+    let passes_by = bypass::why(ex).map(|why| why.word());
+    if let Some(why) = passes_by {
         return pass(ex, Report::of(Served::Bypass, Some(why)));
     }
     let control = RequestControl::of(ex.fields());
@@ -36,6 +38,8 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     cache.catch_up().await;
     let mut shared = None;
     let mut collapsed = false;
+    let mut was_given = false;
+    let mut way = join::way(ex);
     for round in 0..MOST_ROUNDS {
         let (old, why) = match look(ex, &control) {
             Look::Hit(mut hit) => {
@@ -53,30 +57,34 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
             return ex.refuse(Reason::NotCached);
         }
         let errand = Errand { control, old, why };
-        let shares = is_worth_sharing(ex, &errand);
+        let shares = not_kept(ex, &errand.control, errand.old.is_some()).is_none();
         let key = shared.get_or_insert_with(|| keys::share(ex)).clone();
         let flight = keys::flight(ex, &key);
-        let wish = match (shares, round) {
-            (false, 0) => Wish::Stored,
-            (false, _) => return pass(ex, Report::of(Served::Miss, Some(errand.why))),
-            (true, 0) => Wish::Any,
-            (true, _) => Wish::Fetched,
+        let wish = match (shares, was_given) {
+            (false, false) => Wish::Stored,
+            (false, true) => return pass(ex, Report::of(Served::Miss, Some(errand.why))),
+            (true, false) => Wish::Any,
+            (true, true) => Wish::Fetched,
         };
-        match in_time(ex, cache.ask(&key, &flight, wish)).await {
-            Ok(Answer::Have(objects)) => {
+        match in_time(ex, cache.ask(&key, flight, wish, way)).await {
+            Ok(Reply::Have(objects)) => {
                 for object in &objects {
                     cache.keep(&key, object);
                 }
+                was_given = true;
                 collapsed = round > 0 || cache.is_home(&key);
             }
-            Ok(Answer::Lead) => {
-                let claim = Some(Claim::new(cache, flight));
-                return fetch(ex, key, claim, errand, collapsed);
-            }
-            Ok(Answer::Alone) if !shares => {
+            // It is over, and so there may be something stored.
+            Ok(Reply::Join(None)) => {}
+            Ok(Reply::Join(Some(flight))) => match join::enter(ex, flight, &control) {
+                Ok(station) => return station,
+                Err(other) => way = other,
+            },
+            Ok(Reply::Lead(claim)) => return fetch(ex, key, Some(claim), errand, collapsed),
+            Ok(Reply::Alone) if !shares => {
                 return pass(ex, Report::of(Served::Miss, Some(errand.why)));
             }
-            Ok(Answer::Alone) => return fetch(ex, key, None, errand, collapsed),
+            Ok(Reply::Alone) => return fetch(ex, key, None, errand, collapsed),
             Err(Reason::ClientGone) => return ex.refuse(Reason::ClientGone),
             Err(_) => return fetch(ex, key, None, errand, collapsed),
         }
@@ -148,22 +156,44 @@ fn look(ex: &Exchange<'_>, control: &RequestControl) -> Look {
         bytes: key,
     };
     let mut forwarded = None;
-    let select = |object: &Arc<Object>| match forwarded::differs(ex, object.vary()) {
+    let select = |object: &Arc<Object>| selects(ex, object, &mut forwarded, buf);
+    let mut store = worker.cache.store.borrow_mut();
+    let Some(found) = store.find(key, select) else {
+        let others = store.variants(key).next().is_some();
+        return Look::Nothing(why_nothing(others));
+    };
+    judge(ex, &found, control, ex.conn.client.is_nobody())
+}
+
+/// Whether the request selects a response that is stored under its key. What its origin would get is kept in `forwarded`.
+pub(crate) fn selects(
+    ex: &Exchange<'_>,
+    object: &Object,
+    forwarded: &mut Option<Forwarded>,
+    buf: &mut Vec<u8>,
+) -> bool {
+    match forwarded::differs(ex, object.vary()) {
         false => object.is_selected_by(ex.fields(), buf),
         true => {
             let forwarded = forwarded.get_or_insert_with(|| Forwarded::of(ex));
             object.is_selected_by(forwarded.head(), buf)
         }
-    };
-    let mut store = worker.cache.store.borrow_mut();
-    let Some(found) = store.find(key, select) else {
-        let others = store.variants(key).next().is_some();
-        return Look::Nothing(if others { "vary-miss" } else { "uri-miss" });
-    };
-    judge(ex, found.value, found.softly_purged, control)
+    }
 }
 
-fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &RequestControl) -> Look {
+/// Why nothing is found: there are `others` under the key, or nothing (RFC 9211 section 2.2).
+pub(crate) fn why_nothing(others: bool) -> &'static str {
+    if others { "vary-miss" } else { "uri-miss" }
+}
+
+/// What may be done with what was found. Where it is asked `for_store`, what is stale is not answered with meanwhile.
+pub(crate) fn judge(
+    ex: &Exchange<'_>,
+    found: &Found<'_, Arc<Object>>,
+    control: &RequestControl,
+    for_store: bool,
+) -> Look {
+    let (object, purged) = (found.value, found.softly_purged);
     let now = now().as_secs();
     let hit = |outcome| {
         let mut report = Report::of(outcome, None);
@@ -178,7 +208,7 @@ fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &Reques
     match verdict {
         Verdict::Fresh => hit(Served::Hit),
         Verdict::Stale => hit(Served::Stale),
-        Verdict::WhileRevalidating if ex.conn.client.is_nobody() => {
+        Verdict::WhileRevalidating if for_store => {
             let old = old(ex, object, now, true, true);
             Look::Old(old, "stale")
         }
@@ -208,18 +238,25 @@ pub(crate) fn ttl(object: &Object, now: u64) -> i64 {
     number(object.freshness.lifetime).saturating_sub(number(object.age(now)))
 }
 
-/// Whether others could be given what the origin sends for this request.
-fn is_worth_sharing(ex: &Exchange<'_>, errand: &Errand) -> bool {
+/// Why others cannot be given what the origin sends for this request, whatever it is; `validates` where it is asked whether
+/// what is stored still holds.
+pub(crate) fn not_kept(
+    ex: &Exchange<'_>,
+    control: &RequestControl,
+    validates: bool,
+) -> Option<&'static str> {
     let head = &ex.heads.request;
-    let part = head.fields.has(Name::Range) && errand.old.is_none();
-    head.method == Method::Get && !part && !errand.control.no_store
+    if head.method != Method::Get {
+        return Some(NotStored::Method.word());
+    }
+    if head.fields.has(Name::Range) && !validates {
+        return Some("range");
+    }
+    control.no_store.then(|| NotStored::RequestNoStore.word())
 }
 
 /// Waits for an answer, no longer than for an origin.
-async fn in_time(
-    ex: &Exchange<'_>,
-    asking: impl Future<Output = Answer>,
-) -> Result<Answer, Reason> {
+async fn in_time(ex: &Exchange<'_>, asking: impl Future<Output = Reply>) -> Result<Reply, Reason> {
     let limit = ex.route().timeouts.first_byte;
     let (until, late) = ex.deadline(now() + limit, Reason::FirstByteTimeout);
     let answered = unless_gone(&ex.conn.client, timeout_at(until, asking)).await;

@@ -7,6 +7,7 @@ pub(crate) mod dial;
 pub(crate) mod finish;
 pub(crate) mod head;
 pub(crate) mod hit;
+pub(crate) mod join;
 pub(crate) mod keep;
 pub(crate) mod lookup;
 pub(crate) mod refuse;

@@ -1,0 +1,141 @@
+//! Join: answers with what is being fetched, as it comes, in place of the stations from Dial to Relay.
+
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use ringfence_cache::{RequestControl, Verdict};
+use ringfence_http::{Name, Reason};
+use ringfence_io::{Outgoing, Payload, Scratch, now, timeout_at};
+
+use crate::cache::{Flight, Reader, Report, Served};
+use crate::exchange::{Exchange, Hit, Join, Next, Station};
+use crate::forwarded::{self, Forwarded};
+use crate::note::Way;
+use crate::presence::unless_gone;
+use crate::stations::hit;
+use crate::stations::lookup::ttl;
+
+/// What of another's fetch is of use to the request, before anything is known of what comes. Parts are made of what is whole.
+pub(crate) fn way(ex: &Exchange<'_>) -> Way {
+    match ex.heads.request.fields.has(Name::Range) {
+        true => Way::Whole,
+        false => Way::Streamed,
+    }
+}
+
+/// Joins a flight.
+///
+/// # Errors
+/// What else of fetches is of use to the request, where it may not be answered with what this one brings.
+pub(crate) fn enter(
+    ex: &mut Exchange<'_>,
+    flight: Rc<Flight>,
+    control: &RequestControl,
+) -> Result<Station, Way> {
+    let object = &flight.head;
+    // It began before a purge, and this request may have come after that.
+    if ex.conn.worker.cache.store.borrow().refuses(object) {
+        return Err(Way::Not(flight.leader));
+    }
+    if flight.is_cut() {
+        return Err(Way::Streamed);
+    }
+    let now = now().as_secs();
+    if object.judge(control, now) != Verdict::Fresh || !is_selected(ex, &flight) {
+        return Err(Way::Whole);
+    }
+    let mut report = Report::of(Served::Hit, None);
+    report.ttl = Some(ttl(object, now));
+    report.collapsed = true;
+    if hit::has_it_already(ex, object) {
+        let object = object.clone();
+        return Ok(Station::Hit(Hit { object, report }));
+    }
+    let keep = hit::keeps_client(ex);
+    let mut head = Scratch::take();
+    hit::write_whole(ex, object, &report, flight.length, keep, &mut head);
+    ex.tally.status = object.status;
+    ex.tally.cache = Some(report.outcome);
+    let reader = flight.reader();
+    Ok(Station::Join(Join { reader, head, keep }))
+}
+
+fn is_selected(ex: &Exchange<'_>, flight: &Flight) -> bool {
+    let object = &flight.head;
+    let mut room = ex.conn.worker.cache.room.borrow_mut();
+    match forwarded::differs(ex, object.vary()) {
+        false => object.is_selected_by(ex.fields(), &mut room.1),
+        true => object.is_selected_by(Forwarded::of(ex).head(), &mut room.1),
+    }
+}
+
+/// Answers, and ends the exchange.
+pub(crate) async fn send(ex: &mut Exchange<'_>, join: Join) -> Station {
+    let Join { reader, head, keep } = join;
+    if let Err(reason) = pass_on(ex, &reader, head).await {
+        ex.tally.reason = Some(reason);
+        return Station::Finish(Next::Abort);
+    }
+    Station::Finish(match (keep, ex.is_fully_received()) {
+        (true, _) => Next::Keep,
+        (false, true) => ex.farewell(),
+        (false, false) => Next::Linger,
+    })
+}
+
+/// Sends the head with what of the body is there, and then the rest as it comes.
+async fn pass_on(ex: &mut Exchange<'_>, reader: &Reader, head: Scratch) -> Result<(), Reason> {
+    let mut taken = 0;
+    let mut head = Some(head);
+    while head.is_some() || taken < reader.length() {
+        let (head, data) = match head.take() {
+            Some(head) => (head, reader.ready(taken)),
+            None => (Scratch::none(), in_time(ex, reader, taken).await?),
+        };
+        taken += data.len();
+        let body = match data.is_empty() {
+            true => Payload::None,
+            false => Payload::Bytes(data),
+        };
+        let tail = b"";
+        deliver(ex, Outgoing { head, body, tail }).await?;
+        ex.tally.bytes_out = taken as u64;
+    }
+    Ok(())
+}
+
+/// What comes behind the first `taken` bytes, while the client is there to have it.
+async fn in_time(ex: &Exchange<'_>, reader: &Reader, taken: usize) -> Result<Bytes, Reason> {
+    let next = unless_gone(&ex.conn.client, reader.next(taken));
+    let next = match ex.expires {
+        None => next.await,
+        Some(end) => match timeout_at(end, next).await {
+            Ok(next) => next,
+            Err(_) => return Err(Reason::RequestTimeout),
+        },
+    };
+    next.ok_or(Reason::ClientGone)?
+}
+
+async fn deliver(ex: &mut Exchange<'_>, out: Outgoing) -> Result<(), Reason> {
+    let client = &ex.conn.client;
+    client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
+    ex.tally.answered = true;
+    let sending = client.send(out);
+    let sent = match ex.expires {
+        None => sending.await,
+        Some(end) => match timeout_at(end, sending).await {
+            Ok(sent) => sent,
+            Err(_) => return Err(Reason::RequestTimeout),
+        },
+    };
+    sent.map_err(of_client)
+}
+
+fn of_client(error: io::Error) -> Reason {
+    match error.kind() {
+        ErrorKind::TimedOut => Reason::SlowClient,
+        _ => Reason::ClientGone,
+    }
+}
