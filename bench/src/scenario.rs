@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::body;
-use crate::origin::Kind;
+use crate::origin::kind::Kind;
 
 /// Servers behind the proxy where the scenario is not about their number.
 const FEW_SERVERS: usize = 3;

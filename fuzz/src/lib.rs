@@ -7,16 +7,18 @@
 // The suite of `ringfence-http` has what these need: the oracle and the judges.
 #[path = "../../engine/http/tests/suite/compare.rs"]
 mod compare;
+mod fields;
 #[path = "../../engine/http/tests/oracle/mod.rs"]
 mod oracle;
 #[path = "../../engine/http/tests/suite/passage.rs"]
 mod passage;
 
 use compare::{LIMITS, agree};
+use fields::Member;
 use oracle::Answer;
 use ringfence_cache::{
     Asked, Freshness, Head, Heuristic, MOST_RANGES, Received, RequestControl, ResponseControl,
-    Scope, Vary, Verdict, Wanted, condition, judge, range_applies, storable, wanted,
+    Scope, Seconds, Vary, Verdict, Wanted, condition, judge, range_applies, storable, wanted,
 };
 use ringfence_config::{Overrides, Plan};
 use ringfence_http::path::{Normal, normalise};
@@ -150,6 +152,139 @@ pub fn caching(data: &[u8]) {
         let sum: u64 = parts.iter().map(|part| part.end - part.start).sum();
         assert!(sum <= CAME && parts.iter().all(|part| part.start < part.end));
     }
+}
+
+/// Two requests and what a response says in Vary: both select it exactly if they say the same in all that it names.
+pub fn vary(data: &[u8]) {
+    let Some((names, heads)) = split_line(data) else {
+        return;
+    };
+    let (mut first, mut second, mut response) =
+        (RequestHead::new(), RequestHead::new(), ResponseHead::new());
+    let Ok(Some(len)) = first.parse(heads, &HeadLimits::default()) else {
+        return;
+    };
+    let (one, other) = heads.split_at(len);
+    let Ok(Some(_)) = second.parse(other, &HeadLimits::default()) else {
+        return;
+    };
+    let said = [b"HTTP/1.1 200 OK\r\nVary: ", names, b"\r\n\r\n"].concat();
+    let Ok(Some(_)) = response.parse(&said, &HeadLimits::default(), Method::Get) else {
+        return;
+    };
+    let answer = Head {
+        fields: &response.fields,
+        bytes: &said,
+    };
+    let vary = Vary::of(answer);
+    let selection = |head: &RequestHead, bytes: &[u8]| {
+        let mut selection = Vec::new();
+        let fields = Head {
+            fields: &head.fields,
+            bytes,
+        };
+        vary.write_selection(fields, &mut selection);
+        selection
+    };
+    let Vary::Fields(fields) = &vary else {
+        return;
+    };
+    let alike = fields.iter().all(|name| {
+        let meaning = |head: &RequestHead, bytes: &[u8]| {
+            let lines = head
+                .find_all(bytes, name)
+                .map(|line| line.iter().map(|byte| char::from(*byte)).collect());
+            fields::meaning(
+                std::str::from_utf8(name).expect("a token"),
+                &lines.collect::<Vec<String>>(),
+            )
+        };
+        meaning(&first, one) == meaning(&second, other)
+    });
+    assert_eq!(
+        selection(&first, one) == selection(&second, other),
+        alike,
+        "{fields:?}"
+    );
+}
+
+/// A length and a Range: each byte is sent as often, and in the order, as it was asked for.
+pub fn range(data: &[u8]) {
+    let Some((len, range)) = data.split_first() else {
+        return;
+    };
+    let len = u64::from(*len);
+    let slow = fields::asked_for(range, len);
+    match wanted(range, len) {
+        Wanted::Whole => {}
+        Wanted::Nothing => assert_eq!(slow, Some(Vec::new())),
+        Wanted::Parts(parts) => {
+            assert!(!parts.is_empty() && parts.len() <= MOST_RANGES);
+            assert_eq!(slow, Some(parts.into_iter().flatten().collect()));
+        }
+    }
+}
+
+/// A field for us in place of Cache-Control: what counts of it is what a slow reader finds (RFC 9213 section 2.1).
+pub fn targeted(data: &[u8]) {
+    let said = [
+        b"HTTP/1.1 200 OK\r\nCDN-Cache-Control: ",
+        data,
+        b"\r\nCache-Control: max-age=7\r\n\r\n",
+    ]
+    .concat();
+    let mut response = ResponseHead::new();
+    let Ok(Some(len)) = response.parse(&said, &HeadLimits::default(), Method::Get) else {
+        return;
+    };
+    let answer = Head {
+        fields: &response.fields,
+        bytes: &said,
+    };
+    let lines: Vec<&[u8]> = response
+        .fields
+        .find_all(&said, b"CDN-Cache-Control")
+        .collect();
+    if len != said.len()
+        || lines.len() != 1
+        || response.fields.find_all(&said, b"Cache-Control").count() != 1
+    {
+        return;
+    }
+    let control = ResponseControl::in_force(answer);
+    let Some(members) = fields::dictionary(lines[0]).filter(|members| !members.is_empty()) else {
+        assert_eq!(
+            control,
+            ResponseControl::of([&b"max-age=7"[..]].into_iter())
+        );
+        return;
+    };
+    let has = |name: &str| members.get(name);
+    let seconds = |name: &str| match has(name) {
+        None => Seconds::Absent,
+        Some(Member::Integer(count @ 0..)) => Seconds::Of((*count).min(1 << 31) as u32),
+        Some(_) => Seconds::Invalid,
+    };
+    assert!(control.targeted);
+    assert_eq!(control.no_store, has("no-store").is_some());
+    assert_eq!(control.must_revalidate, has("must-revalidate").is_some());
+    assert_eq!(control.public, has("public") == Some(&Member::True));
+    assert_eq!(control.private == Scope::Nothing, has("private").is_none());
+    assert_eq!(
+        control.no_cache == Scope::Nothing,
+        has("no-cache").is_none()
+    );
+    if has("private") == Some(&Member::True) {
+        assert_eq!(control.private, Scope::All);
+    }
+    assert_eq!(control.max_age, seconds("max-age"));
+    assert_eq!(control.s_maxage, seconds("s-maxage"));
+    assert_eq!(control.stale_if_error, seconds("stale-if-error"));
+}
+
+fn split_line(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = data.iter().position(|byte| *byte == b'\n')?;
+    Some((&data[..at], &data[at + 1..]))
 }
 
 /// When the responses that a cache is shown came, by either clock.

@@ -49,3 +49,18 @@ fn head_vs_oracle() {
 fn caching() {
     replay("caching", ringfence_fuzz::caching);
 }
+
+#[test]
+fn vary() {
+    replay("vary", ringfence_fuzz::vary);
+}
+
+#[test]
+fn range() {
+    replay("range", ringfence_fuzz::range);
+}
+
+#[test]
+fn targeted() {
+    replay("targeted", ringfence_fuzz::targeted);
+}

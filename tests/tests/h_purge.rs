@@ -111,6 +111,27 @@ fn what_is_purged_is_fetched_anew_and_nothing_else() {
 }
 
 #[test]
+fn a_url_is_purged_as_far_as_it_counts() {
+    let origin = origin();
+    let rules = [
+        "[route.cache]\nkey = { drop = [\"u\"] }",
+        "[route.cache]\nkey = { sort = true }",
+        "[route.cache]\nkey = { host = false }",
+    ];
+    for (rules, kept, purged) in [
+        (rules[0], "/x?a=1&u=1", "http://test.example/x?u=2&a=1"),
+        (rules[1], "/x?b=2&a=1", "http://test.example/x?a=1&b=2"),
+        (rules[2], "/x?a=1", "http://other.example/x?a=1"),
+    ] {
+        let ringfence = Ringfence::start(&site_with(&[&origin], rules, "check = \"off\""));
+        fill(&ringfence, &origin, &[kept, "/x?a=2"]);
+        purge(&ringfence, &["--url", purged]).succeeded();
+        assert!(asked(&ringfence, &origin, kept) > 0, "{rules}");
+        assert_eq!(asked(&ringfence, &origin, "/x?a=2"), 0, "{rules}");
+    }
+}
+
+#[test]
 fn a_soft_purge_has_it_validated() {
     let origin = origin();
     let ringfence = start(&origin);

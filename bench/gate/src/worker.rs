@@ -1,6 +1,5 @@
 //! The real request path, ready to run: a worker as the product starts it, with the product's defaults.
 
-use std::hash::RandomState;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Overrides, Plan};
 use ringfence_io::{ListenSocket, mailbox};
-use ringfence_proxy::{Adoption, House, WorkerSeed};
+use ringfence_proxy::{Adoption, HashSecret, House, WorkerSeed};
 use ringfence_telemetry::{LogQueue, Registry};
 
 /// Any port that is free.
@@ -40,7 +39,7 @@ pub fn seed(plan: Plan, address: SocketAddr) -> io::Result<(WorkerSeed, SocketAd
         most_idle: MOST_IDLE,
         most_spilled: MOST_IDLE,
         clients: Limit::new(),
-        secret: RandomState::new(),
+        secret: HashSecret::new(&[7; 16]),
         purges: AtomicU64::new(0),
     });
     let secret = StickySecret([7; 16]);

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ringfence_http::date::write_http_date;
 
 use crate::body::{self, NUMBERED, NUMBERED_SLOW, SLOW};
-use crate::origin::{COUNT, MAX_AGE};
+use crate::origin::kind::{COUNT, MAX_AGE};
 
 /// The bytes of answers: those that are asked for often are made once.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::origin::{COUNT, Kind};
+use crate::origin::kind::{COUNT, Kind};
 
 /// How long it may take to say so.
 const PATIENCE: Duration = Duration::from_secs(5);

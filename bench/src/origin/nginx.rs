@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 
 use crate::body;
-use crate::origin::MAX_AGE;
+use crate::origin::kind::MAX_AGE;
 use crate::origin::place::Place;
 use crate::peer::installed::find_program;
 use crate::process::Program;

@@ -46,7 +46,7 @@ pub use object::{Circumstances, Form, Object};
 pub use range::{MOST_RANGES, Wanted, wanted};
 pub use request::{MaxStale, RequestControl};
 pub use response::{ResponseControl, Scope};
-pub use reuse::{Verdict, judge};
+pub use reuse::{Verdict, judge, judge_purged};
 pub use rules::{in_force, says_how_long};
 pub use seconds::Seconds;
 pub use storable::{Asked, NotStored, storable};

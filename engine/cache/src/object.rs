@@ -13,7 +13,7 @@ use crate::freshness::{Freshness, Heuristic, Received};
 use crate::head::Head;
 use crate::request::RequestControl;
 use crate::response::ResponseControl;
-use crate::reuse::{Verdict, insists, judge};
+use crate::reuse::{Verdict, judge, judge_purged};
 use crate::store::Stored;
 use crate::vary::Vary;
 
@@ -286,14 +286,10 @@ impl Object {
         judge(&self.freshness, &self.control, asked, now)
     }
 
-    /// What is to be done with it where it counts as stale, however fresh it was.
+    /// What is to be done with it where it was purged softly; see [`judge_purged`].
     #[must_use]
-    pub fn judge_stale(&self) -> Verdict {
-        let may_stand_in = !insists(&self.control);
-        Verdict::Validate {
-            if_error: may_stand_in,
-            if_gone: may_stand_in,
-        }
+    pub fn judge_purged(&self, now: u64) -> Verdict {
+        judge_purged(&self.freshness, &self.control, now)
     }
 }
 

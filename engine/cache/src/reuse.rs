@@ -37,11 +37,7 @@ pub fn judge(
 ) -> Verdict {
     let stale = freshness.staleness(now);
     let by = stale.unwrap_or(0);
-    let if_error = !insists(control) && within(control.stale_if_error, by);
-    let validate = Verdict::Validate {
-        if_error,
-        if_gone: if_error || !insists(control) && by < GONE,
-    };
+    let validate = validate(control, by, within(control.stale_if_error, by));
     let too_old = asked
         .max_age
         .is_some_and(|most| freshness.age(now) > u64::from(most));
@@ -66,8 +62,26 @@ pub fn judge(
     }
 }
 
+/// What is to be done at `now` with one that was purged softly, so that it is stale however fresh it was: as long as it would
+/// have been fresh it may stand in as one that has just become stale, and then no longer than any.
+#[must_use]
+pub fn judge_purged(freshness: &Freshness, control: &ResponseControl, now: u64) -> Verdict {
+    let stale = freshness.staleness(now);
+    let by = stale.unwrap_or(0);
+    let if_error = stale.is_none() || within(control.stale_if_error, by);
+    validate(control, by, if_error)
+}
+
+fn validate(control: &ResponseControl, by: u64, if_error: bool) -> Verdict {
+    let if_error = if_error && !insists(control);
+    Verdict::Validate {
+        if_error,
+        if_gone: if_error || !insists(control) && by < GONE,
+    }
+}
+
 /// Whether the origin wants to be asked before a stale response is used, whatever else is said (section 4.2.4).
-pub(crate) fn insists(control: &ResponseControl) -> bool {
+fn insists(control: &ResponseControl) -> bool {
     control.must_revalidate
         || control.proxy_revalidate
         || control.s_maxage != Seconds::Absent

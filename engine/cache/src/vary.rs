@@ -22,10 +22,14 @@ pub enum Vary {
 }
 
 impl Vary {
-    /// What a response's Vary says. A member that is no field name could mean anything.
+    /// What a response's Vary says, and that its coding was chosen if it has one. A member that is no field name could mean anything.
     #[must_use]
     pub fn of(response: Head<'_>) -> Self {
         let mut names = Vec::new();
+        if response.has(Name::ContentEncoding) {
+            // Not all that choose a coding say so.
+            names.push(b"accept-encoding".to_vec());
+        }
         for member in response.values(Name::Vary).flat_map(list_members) {
             if member == b"*" || !is_token(member) {
                 return Self::Any;
@@ -52,12 +56,16 @@ impl Vary {
     pub fn write_selection(&self, request: Head<'_>, out: &mut Vec<u8>) {
         let Self::Fields(names) = self else { return };
         for name in names {
-            let mut lines = request.fields.find_all(request.bytes, name).peekable();
+            let all = || request.fields.find_all(request.bytes, name);
+            let mut lines = all().peekable();
             // No value has bytes of these kinds: nothing in one can be taken for another field, or for none.
             out.push(u8::from(lines.peek().is_some()));
             match Kind::of(name) {
                 Kind::Preferences => join_sorted(lines, out),
                 Kind::Agent => join(lines.map(trim_ows), out),
+                Kind::Other if all().any(|line| line.contains(&b'"')) => {
+                    join(lines.map(trim_ows), out);
+                }
                 Kind::Other => join(lines.flat_map(list_members), out),
             }
             out.push(b'\n');
@@ -72,7 +80,8 @@ enum Kind {
     Preferences,
     /// One text, in which commas mean nothing.
     Agent,
-    /// Taken to be a list, round whose commas white space means nothing (RFC 9110 section 5.6.1).
+    /// Taken to be a list, round whose commas white space means nothing (RFC 9110 section 5.6.1), where nothing is quoted: in
+    /// quotes it does, as a comma does.
     Other,
 }
 

@@ -462,6 +462,27 @@ fn when_a_kept_response_answers() {
 }
 
 #[test]
+fn what_was_purged_softly_stands_in_no_longer_than_what_is_stale() {
+    let lasting = "Cache-Control: max-age=60, stale-if-error=9000";
+    let insisting = "Cache-Control: max-age=60, must-revalidate";
+    for (seconds, fields, want) in [
+        (0, FRESH, ON_ERROR),
+        (59, FRESH, ON_ERROR),
+        (60, FRESH, VALIDATE),
+        (659, FRESH, VALIDATE),
+        (660, FRESH, INSISTED),
+        (9_059, lasting, ON_ERROR),
+        (9_060, lasting, INSISTED),
+        (0, insisting, INSISTED),
+    ] {
+        let response = response(200, fields);
+        let (freshness, control) = (response.freshness(), response.control());
+        let verdict = judge_purged(&freshness, &control, NOW + seconds);
+        assert_eq!(verdict, want, "{seconds} {fields}");
+    }
+}
+
+#[test]
 fn targeted_fields_take_the_place_of_others_whole() {
     let hour = "Expires: Sun, 06 Nov 1994 09:49:37 GMT\n";
     let both = format!("{hour}Cache-Control: no-store\nCDN-Cache-Control: max-age=5");

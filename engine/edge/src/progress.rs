@@ -71,10 +71,10 @@ impl Watch for Progress {
 
     fn failed(&mut self, url: &str, why: &str) {
         self.failures += 1;
-        match self.failures {
-            ..=MOST_TOLD => self.write(&format!("{}: {why}", url.escape_debug()), ""),
-            21 => self.write("more have failed", ""),
-            _ => {}
+        match self.failures.checked_sub(MOST_TOLD + 1) {
+            None => self.write(&format!("{}: {why}", url.escape_debug()), ""),
+            Some(0) => self.write("more have failed", ""),
+            Some(_) => {}
         }
     }
 

@@ -171,6 +171,15 @@ impl Simulation {
         world::with(|world| world.happened()).unwrap_or(0)
     }
 
+    /// Lets so much time pass at once, as over a sleep of the machine: all that is due by then happens late.
+    pub fn leap(&mut self, by: Duration) {
+        world::with(|world| {
+            let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+            world.note(4, nanos);
+            world.pass(nanos);
+        });
+    }
+
     /// The time in this world, that of [`crate::now`].
     pub fn now(&self) -> Duration {
         clock::now()

@@ -9,25 +9,29 @@ use ringfence_http::{Framing, Method, Name};
 
 use crate::exchange::Exchange;
 
-/// Fields of a request that some servers take for its method, host or path, in whose place no key has them. A request that has
-/// one passes by, so that nobody can have an answer stored that others would not get.
-const OVERRIDES: [&[u8]; 16] = [
-    b"X-Envoy-Original-Path",
-    b"X-Forwarded-Path",
-    b"X-Forwarded-Prefix",
-    b"X-Forwarded-Scheme",
-    b"X-Forwarded-Server",
-    b"X-Forwarded-URI",
+/// How names begin of fields that some servers take for a request's method, scheme, host or path, in whose place no key has
+/// them.
+const OVERRIDING: [&[u8]; 6] = [
+    b"X-Envoy-Original-",
+    b"X-Forwarded-",
+    b"X-HTTP-",
+    b"X-Original-",
+    b"X-Override-",
+    b"X-Rewrite-",
+];
+
+/// Others of that kind, by their whole names.
+const OVERRIDES: [&[u8]; 10] = [
+    b"Base-URL",
+    b"Front-End-HTTPS",
+    b"Proxy",
+    b"Request-URI",
     b"X-Host",
-    b"X-HTTP-Host-Override",
-    b"X-HTTP-Method",
-    b"X-HTTP-Method-Override",
     b"X-Method-Override",
-    b"X-Original-Host",
-    b"X-Original-URI",
-    b"X-Original-URL",
-    b"X-Override-URL",
-    b"X-Rewrite-URL",
+    b"X-Proxy-URL",
+    b"X-Scheme",
+    b"X-Script-Name",
+    b"X-URL-Scheme",
 ];
 
 /// Why a request has nothing to do with the cache.
@@ -92,7 +96,7 @@ pub(crate) fn why<'e>(ex: &'e Exchange<'_>) -> Option<Why<'e>> {
     }
     by_rule(ex)
         .or_else(|| condition(ex).map(Why::Condition))
-        .or_else(|| overrides(ex).map(Why::Override))
+        .or_else(|| override_of_client(ex).map(Why::Override))
         .or_else(|| taken_away(ex).map(Why::TakenAway))
 }
 
@@ -122,23 +126,33 @@ fn condition(ex: &Exchange<'_>) -> Option<&'static str> {
     found.next().map(|(_, name)| name)
 }
 
-fn overrides<'e>(ex: &'e Exchange<'_>) -> Option<&'e [u8]> {
-    let fields = ex.heads.request.fields.iter();
-    let others = fields.filter(|field| field.id == Name::Other);
-    let mut names = others.map(|field| field.name.of(&ex.bytes));
-    names.find(|name| {
-        let starts = matches!(name, [b'x' | b'X', b'-' | b'_', ..]);
-        starts && OVERRIDES.iter().any(|other| reads_as(name, other))
-    })
+fn override_of_client<'e>(ex: &'e Exchange<'_>) -> Option<&'e [u8]> {
+    let (name, _) = overrides(ex).next().filter(|_| !ex.facts.trusted)?;
+    Some(name)
 }
 
-/// Whether a name is the same to servers that pass fields on in environment variables (RFC 3875 section 4.1.18).
-fn reads_as(name: &[u8], other: &[u8]) -> bool {
-    let same = |(one, other): (&u8, &u8)| match one {
-        b'_' => *other == b'-',
-        one => one.eq_ignore_ascii_case(other),
+/// Fields of the request that some servers take for what a key has from elsewhere. Where a client sends one, its request
+/// passes by, so that nobody can have an answer stored that others would not get; what a trusted peer sends is in the key.
+pub(crate) fn overrides<'e>(ex: &'e Exchange<'_>) -> impl Iterator<Item = (&'e [u8], &'e [u8])> {
+    let fields = ex.heads.request.fields.iter();
+    let others = fields.filter(|field| field.id == Name::Other);
+    let named = others.map(|field| (field.name.of(&ex.bytes), field.value.of(&ex.bytes)));
+    named.filter(|(name, _)| is_override(name))
+}
+
+/// A name with an underscore counts too: to a server that passes fields on in environment variables it is the same as with a
+/// hyphen (RFC 3875 section 4.1.18), whatever field that is.
+fn is_override(name: &[u8]) -> bool {
+    let begins = |start: &&[u8]| {
+        let head = name.get(..start.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(start))
     };
-    name.len() == other.len() && name.iter().zip(other).all(same)
+    let may_be = matches!(
+        name.first().map(u8::to_ascii_lowercase),
+        Some(b'x' | b'b' | b'f' | b'p' | b'r')
+    );
+    let is = |other: &&[u8]| name.eq_ignore_ascii_case(other);
+    name.contains(&b'_') || may_be && (OVERRIDING.iter().any(begins) || OVERRIDES.iter().any(is))
 }
 
 /// The field that Connection takes away, though it was meant for the server: then what the client has sent does not tell what the

@@ -17,13 +17,16 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
     let bytes = &*ex.bytes;
     let edits = &ex.route().request_headers;
     let mut writer = HeadWriter::new(out);
-    let query = head.query.map(|query| query.of(bytes));
-    writer.request_line(head.method_text.of(bytes), ex.forwarded_path(), query);
-    let host = ex.lane().group.upstream.host.as_deref();
-    writer.field(
-        b"Host",
-        host.map_or(head.authority.of(bytes), str::as_bytes),
+    let query = ex.forwarded_query();
+    writer.request_line(
+        head.method_text.of(bytes),
+        ex.forwarded_path(),
+        query.as_deref(),
     );
+    match ex.lane().group.upstream.host.as_deref() {
+        Some(host) => writer.field(b"Host", host.as_bytes()),
+        None => writer.field(b"Host", &ex.forwarded_host()),
+    }
     let asked = ex.asked.as_deref();
     let withheld = |id| asked.is_some_and(|asked| asked.withholds(id));
     let mut copier = FieldCopier::new(&mut writer, bytes);

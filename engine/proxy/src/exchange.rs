@@ -1,12 +1,13 @@
 //! One request and its response, as the stations see them.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_cache::{Head, KeyParts, Object};
+use ringfence_cache::{Head, KeyParts, Object, normal_query};
 use ringfence_config::{Action, CacheRules, Found, Params, Route, RouteId, Sticky, UpstreamId};
 use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
 use ringfence_io::{Lease, Scratch, now};
@@ -270,6 +271,27 @@ impl<'c> Exchange<'c> {
             Some(path) => path,
             None => self.path(),
         }
+    }
+
+    /// The host that the server is told was asked for. Where answers are kept it is as keys have it, and so is
+    /// [the query](Self::forwarded_query): what an answer could depend on is the same for all who get it.
+    pub(crate) fn forwarded_host(&self) -> Cow<'_, [u8]> {
+        let host = self.heads.request.authority.of(&self.bytes);
+        match self.route().cache.is_some() && host.iter().any(u8::is_ascii_uppercase) {
+            true => host.to_ascii_lowercase().into(),
+            false => host.into(),
+        }
+    }
+
+    /// The query that the server is asked for.
+    pub(crate) fn forwarded_query(&self) -> Option<Cow<'_, [u8]>> {
+        let query = self.heads.request.query?.of(&self.bytes);
+        Some(
+            match self.route().cache.is_some() && query.contains(&b'%') {
+                true => normal_query(query).into(),
+                false => query.into(),
+            },
+        )
     }
 
     /// The route that was chosen; only stations behind Route ask.

@@ -70,11 +70,11 @@ pub(crate) fn write_via(own: &mut Own<'_, '_>, received: Version, name: &str) {
 
 fn write_client(ex: &Exchange<'_>, forwarding: &Forwarding, own: &mut Own<'_, '_>) {
     let (head, bytes) = (&ex.heads.request, &*ex.bytes);
-    let host = head.authority.of(bytes);
+    let host = ex.forwarded_host();
     let client = Client {
         peer: ex.conn.peer(),
         proto: SCHEME,
-        host,
+        host: &host,
         trusted: ex.facts.trusted,
     };
     if forwarding.forwarded {

@@ -1,7 +1,6 @@
 //! All that cores share, and what the control side tells a worker.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -12,6 +11,7 @@ use ringfence_balance::{Limit, Roster, ServerId};
 use ringfence_config::Plan;
 use ringfence_io::{ListenSocket, Mailbox, Postbox};
 use ringfence_telemetry::{LogQueue, Registry, Target};
+use siphasher::sip::SipHasher13;
 
 use crate::note::CacheNote;
 use crate::pool::{Spill, close_spilled, expire};
@@ -48,7 +48,7 @@ pub struct House {
     /// Client connections of all workers.
     pub clients: Limit,
     /// Hashes what is cached, so that no client can choose what collides.
-    pub secret: RandomState,
+    pub secret: HashSecret,
     /// Purges ordered so far.
     pub purges: AtomicU64,
 }
@@ -56,7 +56,18 @@ pub struct House {
 impl House {
     /// The hash of a key, a tag or the like, which no client can foresee.
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        self.secret.hash_one(bytes)
+        self.secret.0.hash(bytes)
+    }
+}
+
+/// What hashes of keys and tags follow from, beside the keys and tags.
+pub struct HashSecret(SipHasher13);
+
+impl HashSecret {
+    /// That of sixteen bytes, which nobody outside may know.
+    #[must_use]
+    pub fn new(bytes: &[u8; 16]) -> Self {
+        Self(SipHasher13::new_with_key(bytes))
     }
 }
 

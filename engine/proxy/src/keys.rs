@@ -3,6 +3,7 @@
 use ringfence_cache::{PART, VALUE, write_key};
 use ringfence_http::Name;
 
+use crate::bypass;
 use crate::exchange::Exchange;
 use crate::forwarded::{self, Forwarded};
 use crate::note::{FlightKey, SharedKey};
@@ -34,15 +35,28 @@ pub(crate) fn trusted_names(ex: &Exchange<'_>) -> impl Iterator<Item = String> +
 /// Writes the request's key.
 pub(crate) fn write(ex: &Exchange<'_>, out: &mut Vec<u8>) {
     write_key(&ex.key_parts(), ex.rules(), out);
+    let head = &ex.heads.request;
+    // Servers that let other sites read an answer repeat it there, often without saying in Vary that they do.
+    if head.fields.has(Name::Origin) {
+        write_field(b"origin", head.get_all(&ex.bytes, Name::Origin), out);
+    }
     if !ex.facts.trusted {
         return;
     }
     for id in OF_TRUSTED {
-        out.push(PART);
-        for line in ex.heads.request.get_all(&ex.bytes, id) {
-            out.push(VALUE);
-            out.extend_from_slice(line);
-        }
+        write_field(b"", head.get_all(&ex.bytes, id), out);
+    }
+    for (name, value) in bypass::overrides(ex) {
+        write_field(name, [value].into_iter(), out);
+    }
+}
+
+fn write_field<'v>(name: &[u8], lines: impl Iterator<Item = &'v [u8]>, out: &mut Vec<u8>) {
+    out.push(PART);
+    out.extend_from_slice(name);
+    for line in lines {
+        out.push(VALUE);
+        out.extend_from_slice(line);
     }
 }
 

@@ -74,7 +74,7 @@ mod work;
 mod worker;
 
 pub use explain::{Asked, explain};
-pub use house::{Adoption, House, Order, WorkerSeed};
+pub use house::{Adoption, HashSecret, House, Order, WorkerSeed};
 pub use note::CacheNote;
 pub use purge::{PurgeOrder, purge};
 pub use question::{Errand, Question};

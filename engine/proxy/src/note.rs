@@ -186,10 +186,19 @@ pub(crate) enum Outcome {
     Failed,
 }
 
+/// A URL that is purged: its path is in normal form.
+pub(crate) struct Url {
+    pub(crate) host: Box<[u8]>,
+    pub(crate) path: Box<[u8]>,
+    pub(crate) query: Option<Box<[u8]>>,
+}
+
 /// What a purge covers.
 pub(crate) enum Purged {
     /// All that has this tag.
     Tag(u64),
+    /// All of a URL that is alike to this one in what counts of it on a route where that is not all.
+    Counted(Url),
     /// All whose URL one of these means.
     Urls(Box<[UrlPattern]>),
     All,

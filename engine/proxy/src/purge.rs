@@ -7,7 +7,7 @@ use ringfence_http::path::{Normal, normalise};
 
 use crate::cache::order;
 use crate::house::House;
-use crate::note::Purged;
+use crate::note::{Purged, Url};
 use crate::pattern::{UrlPattern, split_url, without_scheme};
 use crate::tags;
 
@@ -38,7 +38,7 @@ pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
     for order in what {
         match order {
             PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tags::tag(house, tag.as_bytes()))),
-            PurgeOrder::Url(url) => covered.extend(url_tags(house, url).map(Purged::Tag)),
+            PurgeOrder::Url(url) => covered.extend(purged_url(house, url)),
             PurgeOrder::Host(host) => covered.push(Purged::Tag(tags::host(house, host.as_bytes()))),
             PurgeOrder::Prefix(url) => patterns.push(UrlPattern::prefix(url.as_bytes())),
             PurgeOrder::Pattern(url) => patterns.push(UrlPattern::glob(url.as_bytes())),
@@ -52,27 +52,34 @@ pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
     order(house, covered.into(), kind)
 }
 
-/// The tags that a URL's responses may have: whether a path's slashes are merged is up to the plan, and the plan may change.
-fn url_tags(house: &House, url: &str) -> impl Iterator<Item = u64> + use<> {
+/// What a URL's responses may have been stored with: whether a path's slashes are merged is up to the plan, and the plan may
+/// change.
+fn purged_url(house: &House, url: &str) -> Vec<Purged> {
     let url = url.split('#').next().unwrap_or_default().as_bytes();
     let (host, path, query) = split_url(without_scheme(url));
-    let tag = |merge| {
+    let normal = |merge| {
         let mut normal = Vec::new();
-        let path = match normalise(path, &mut normal, merge) {
-            Ok(Normal::Changed) => &normal,
-            Ok(Normal::Same) | Err(_) => path,
-        };
-        tags::url(house, host, path, query)
+        match normalise(path, &mut normal, merge) {
+            Ok(Normal::Changed) => normal,
+            Ok(Normal::Same) | Err(_) => path.to_vec(),
+        }
     };
-    let (plain, merged) = (tag(false), tag(true));
-    [Some(plain), (merged != plain).then_some(merged)]
-        .into_iter()
-        .flatten()
+    let (plain, merged) = (normal(false), normal(true));
+    let other = (merged != plain).then_some(merged);
+    let mut covered = Vec::new();
+    for path in [Some(plain), other].into_iter().flatten() {
+        covered.push(Purged::Tag(tags::url(house, host, &path, query)));
+        covered.push(Purged::Counted(Url {
+            host: host.into(),
+            path: path.into(),
+            query: query.map(Into::into),
+        }));
+    }
+    covered
 }
 
 #[cfg(test)]
 mod tests {
-    use std::hash::RandomState;
     use std::sync::Arc;
     use std::sync::atomic::AtomicU64;
 
@@ -81,7 +88,7 @@ mod tests {
     use ringfence_telemetry::Registry;
 
     use super::*;
-    use crate::house::Order;
+    use crate::house::{HashSecret, Order};
     use crate::note::Note;
 
     fn house(posts: Vec<ringfence_io::Postbox<Order>>) -> House {
@@ -93,13 +100,20 @@ mod tests {
             most_idle: 0,
             most_spilled: 0,
             clients: Limit::new(),
-            secret: RandomState::new(),
+            secret: HashSecret::new(&[7; 16]),
             purges: AtomicU64::new(0),
         }
     }
 
     fn tags_of(house: &House, url: &str) -> Vec<u64> {
-        url_tags(house, url).collect()
+        let of_all = |purged| match purged {
+            Purged::Tag(tag) => Some(tag),
+            _ => None,
+        };
+        purged_url(house, url)
+            .into_iter()
+            .filter_map(of_all)
+            .collect()
     }
 
     #[test]

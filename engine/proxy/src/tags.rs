@@ -1,7 +1,7 @@
 //! The tags of responses, by which they are purged.
 
 use ringfence_cache::{Head, KeyParts, normal_query, write_url};
-use ringfence_config::KeyQuery;
+use ringfence_config::{KeyQuery, KeyRules};
 use ringfence_http::Name;
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::syntax::list_members;
@@ -40,19 +40,26 @@ pub(crate) fn own_url(
     let house = &ex.conn.worker.house;
     let host = ex.heads.request.authority.of(&ex.bytes);
     let whole = url(house, host, path, query);
-    let key = &ex.rules().key;
-    if key.query == KeyQuery::All && !key.sort && key.host {
-        return [Some(whole), None].into_iter().flatten();
-    }
     let parts = KeyParts {
         path,
         query,
         ..ex.key_parts()
     };
+    let rules = &ex.rules().key;
+    let counted = counts_apart(rules).then(|| counted(house, &parts, rules));
+    [Some(whole), counted].into_iter().flatten()
+}
+
+/// Whether what counts of a URL is not the URL.
+pub(crate) fn counts_apart(rules: &KeyRules) -> bool {
+    rules.query != KeyQuery::All || rules.sort || !rules.host
+}
+
+/// The tag that all responses have of URLs that are alike in what counts of them.
+pub(crate) fn counted(house: &House, parts: &KeyParts<'_>, rules: &KeyRules) -> u64 {
     let mut text = Vec::new();
-    write_url(&parts, key, &mut text);
-    let counted = tagged(house, b'k', &text);
-    [Some(whole), Some(counted)].into_iter().flatten()
+    write_url(parts, rules, &mut text);
+    tagged(house, b'k', &text)
 }
 
 /// The tag that all responses of a URL have.

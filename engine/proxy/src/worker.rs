@@ -54,17 +54,13 @@ struct Guest {
 
 impl Worker {
     pub(crate) fn new(index: usize, house: Arc<House>, adoption: Arc<Adoption>) -> Rc<Self> {
+        let cache = Cache::new(index, house.clone(), house.registry.worker(index));
+        cache.adopt(&adoption.plan, cache_size(&adoption, &house));
         Rc::new(Self {
             index,
             stats: house.registry.worker(index),
             log: house.logs[index].clone(),
-
-            cache: Cache::new(
-                index,
-                house.clone(),
-                house.registry.worker(index),
-                cache_size(&adoption, &house),
-            ),
+            cache,
             epoch: RefCell::new(Epoch::new(adoption, &house, index, None)),
             left_lanes: RefCell::default(),
             date: RefCell::default(),
@@ -79,7 +75,8 @@ impl Worker {
 
     /// Serves new requests by `adoption`.
     pub(crate) fn adopt(&self, adoption: Arc<Adoption>) {
-        self.cache.resize(cache_size(&adoption, &self.house));
+        let size = cache_size(&adoption, &self.house);
+        self.cache.adopt(&adoption.plan, size);
         let next = Epoch::new(adoption, &self.house, self.index, Some(&self.epoch()));
         let old = self.epoch.replace(next);
         let mut left = self.left_lanes.borrow_mut();

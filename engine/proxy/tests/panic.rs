@@ -1,6 +1,5 @@
 //! A defect that panics within one request costs that request, and nothing else.
 
-use std::hash::RandomState;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -12,7 +11,7 @@ use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Action, Overrides, Plan, UpstreamId};
 use ringfence_http::Reason;
 use ringfence_io::{ListenSocket, Postbox, RunOptions, mailbox, run};
-use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
+use ringfence_proxy::{Adoption, HashSecret, House, Order, WorkerSeed, work};
 use ringfence_telemetry::{LogQueue, Registry};
 
 const FILE: &str = "
@@ -48,7 +47,7 @@ fn start(plan: Arc<Plan>) -> (SocketAddr, Arc<House>, thread::JoinHandle<()>) {
         most_idle: 16,
         most_spilled: 16,
         clients: Limit::new(),
-        secret: RandomState::new(),
+        secret: HashSecret::new(&[7; 16]),
         purges: AtomicU64::new(0),
     });
     let secret = StickySecret::of_text("test");

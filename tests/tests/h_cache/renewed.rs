@@ -52,3 +52,17 @@ fn what_may_be_kept_no_more_is_not() {
         assert_eq!((how(&answer), app.served()), ("MISS", 3), "{again}");
     }
 }
+
+#[test]
+fn what_one_request_does_not_let_be_kept_stays_as_it_was() {
+    for fields in ["Authorization: Basic YTph", "Cache-Control: no-store"] {
+        let app = renewing("Cache-Control: max-age=600\r\n", "");
+        let ringfence = start(&app, "");
+        let mut client = ringfence.client();
+        client.gets("/x").expect(200);
+        let asking = format!("{fields}\r\nCache-Control: no-cache\r\n");
+        let answer = client.asks("GET", "/x", &asking).expect(200);
+        expect(&answer, "REVALIDATED", "0");
+        expect(&client.gets("/x").expect(200), "HIT", "0");
+    }
+}

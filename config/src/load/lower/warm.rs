@@ -20,7 +20,7 @@ fn one(file: file::Warm, at: &Place<'_>) -> Warm {
     let urls = file.urls.map(|many| many.0).unwrap_or_default();
     at.key("urls")
         .at_most(urls.len(), limits::WARM_URLS, "URLs");
-    if urls.is_empty() && file.list.is_none() && file.sitemap.is_none() {
+    if urls.is_empty() && !at.written("list") && !at.written("sitemap") {
         at.missing(
             "urls",
             "say what to ask for: `urls = [\"http://example.com/\"]`, `list` or `sitemap`",

@@ -1,6 +1,6 @@
 //! Warms at the start and from time to time, as the plan says.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use ringfence_config::Warm;
 use ringfence_telemetry::{Fetched, Target};
@@ -78,7 +78,12 @@ async fn keep_warm(warm: Warm, shared: Arc<Shared>) {
 async fn once(warm: &Warm, shared: &Arc<Shared>) {
     let sources = Sources {
         urls: warm.urls.clone(),
-        lists: warm.list.iter().cloned().collect(),
+        // A file called `-` is no standard input.
+        lists: warm
+            .list
+            .iter()
+            .map(|list| Path::new(".").join(list))
+            .collect(),
         sitemaps: warm.sitemap.iter().cloned().collect(),
     };
     let targets = match sources.targets().await {

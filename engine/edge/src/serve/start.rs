@@ -1,6 +1,5 @@
 //! Everything between the command line and the banner.
 
-use std::hash::RandomState;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,7 +9,7 @@ use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Plan, Workers};
 use ringfence_control::{Control, Crowd, Scene, Start, StartError, tell};
 use ringfence_io::{ListenSocket, RunOptions, probe_driver, raise_nofile_limit, refuse_huge_pages};
-use ringfence_proxy::{Adoption, House};
+use ringfence_proxy::{Adoption, HashSecret, House};
 use ringfence_telemetry::{LogQueue, Registry};
 
 use crate::cpus::Machine;
@@ -53,8 +52,8 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
     let sender = inbox.sender();
     signals::watch(sender.clone())?;
     let room = Room::within(&nofile, cpus.len(), bound.len());
-    let (house, orders) = found(&plan, cpus.len(), &room);
-    let secret = draw_secret()?;
+    let (house, orders) = found(&plan, cpus.len(), &room, HashSecret::new(&draw_secret()?));
+    let secret = StickySecret(draw_secret()?);
     let resolved = first_names(&mut inbox, &plan)?;
     let scene = first_scene(plan, resolved, secret, &house);
     let adoption = Adoption::new(
@@ -95,7 +94,7 @@ pub(crate) fn start(source: Source) -> Result<Process, Failure> {
 }
 
 /// What the workers will share, and where they will find their orders.
-fn found(plan: &Plan, workers: usize, room: &Room) -> (Arc<House>, Mailboxes) {
+fn found(plan: &Plan, workers: usize, room: &Room, secret: HashSecret) -> (Arc<House>, Mailboxes) {
     let (posts, orders) = mailboxes(workers);
     let registry = Arc::new(Registry::new());
     let log = |ix| Arc::new(LogQueue::new(plan.access_log.queue, registry.worker(ix)));
@@ -108,7 +107,7 @@ fn found(plan: &Plan, workers: usize, room: &Room) -> (Arc<House>, Mailboxes) {
         most_idle: room.idle,
         most_spilled: room.spilled,
         clients: Limit::new(),
-        secret: RandomState::new(),
+        secret,
         purges: AtomicU64::new(0),
     };
     (Arc::new(house), orders)
@@ -174,11 +173,11 @@ fn first_scene(plan: Arc<Plan>, resolved: Resolved, secret: StickySecret, house:
 }
 
 /// Sixteen bytes from the kernel.
-fn draw_secret() -> Result<StickySecret, Failure> {
+fn draw_secret() -> Result<[u8; 16], Failure> {
     let mut secret = [0; 16];
     getrandom::fill(&mut secret)
         .map_err(|error| Failure::new(format!("the kernel gives no random bytes: {error}")))?;
-    Ok(StickySecret(secret))
+    Ok(secret)
 }
 
 /// Waits until all workers have begun.

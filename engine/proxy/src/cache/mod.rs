@@ -35,6 +35,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use ringfence_cache::{Object, Store};
+use ringfence_config::{KeyRules, Plan};
 use ringfence_io::now;
 use ringfence_telemetry::WorkerStats;
 
@@ -50,6 +51,7 @@ use self::seat::Waiting;
 use self::workbench::Workbench;
 use crate::house::{House, Order};
 use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};
+use crate::tags::counts_apart;
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
@@ -81,22 +83,20 @@ pub(crate) struct Cache {
     pub(crate) refreshes: RefCell<HashSet<u64>>,
     /// Bytes of responses that are being recorded.
     aside: Cell<usize>,
+    /// What counts of URLs on the plan's routes, where that is not all.
+    counted: RefCell<Vec<KeyRules>>,
     workbench: Workbench,
     /// Itself, for what goes on in the background.
     own: Weak<Self>,
 }
 
 impl Cache {
-    pub(crate) fn new(
-        index: usize,
-        house: Arc<House>,
-        stats: Arc<WorkerStats>,
-        size: usize,
-    ) -> Rc<Self> {
+    /// An empty one, which may hold nothing before a plan says so.
+    pub(crate) fn new(index: usize, house: Arc<House>, stats: Arc<WorkerStats>) -> Rc<Self> {
         Rc::new_cyclic(|own| Self {
             index,
             house,
-            store: RefCell::new(Store::new(size)),
+            store: RefCell::new(Store::new(0)),
             room: RefCell::default(),
             desk: RefCell::default(),
             flights: RefCell::default(),
@@ -106,6 +106,7 @@ impl Cache {
             behind: RefCell::default(),
             refreshes: RefCell::default(),
             aside: Cell::new(0),
+            counted: RefCell::default(),
             workbench: Workbench::new(stats),
             own: own.clone(),
         })
@@ -133,9 +134,16 @@ impl Cache {
         self.store.borrow().uses(key.key())
     }
 
-    /// Changes how many bytes it may hold.
-    pub(crate) fn resize(&self, size: usize) {
+    /// Takes up a plan, under which it may hold so many bytes.
+    pub(crate) fn adopt(&self, plan: &Plan, size: usize) {
         self.store.borrow_mut().set_limit(size);
+        let mut counted = self.counted.borrow_mut();
+        counted.clear();
+        for rules in plan.routes.iter().filter_map(|route| route.cache.as_ref()) {
+            if counts_apart(&rules.key) && !counted.contains(&rules.key) {
+                counted.push(rules.key.clone());
+            }
+        }
     }
 
     /// Frees some of what is purged, or too old to be of use.

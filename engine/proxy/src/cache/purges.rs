@@ -6,11 +6,14 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::Poll;
 
-use ringfence_cache::{Purge, REALM};
+use ringfence_cache::{Head, KeyParts, Purge, REALM};
+use ringfence_config::KeyRules;
+use ringfence_http::RequestHead;
 
 use crate::cache::Cache;
 use crate::house::{House, Order};
-use crate::note::{CacheNote, Note, Purged};
+use crate::note::{CacheNote, Note, Purged, Url};
+use crate::tags::counted;
 
 impl Cache {
     /// Waits until all purges have been carried out here that were ordered before.
@@ -32,11 +35,32 @@ impl Cache {
         order_by(&self.house, [what].into(), kind, None, tell);
     }
 
+    fn counted_tag(&self, url: &Url, rules: &KeyRules) -> u64 {
+        let nothing = RequestHead::new();
+        let parts = KeyParts {
+            realm: 0,
+            scheme: "http",
+            host: &url.host,
+            path: &url.path,
+            query: url.query.as_deref(),
+            head: Head {
+                fields: &nothing.fields,
+                bytes: b"",
+            },
+        };
+        counted(&self.house, &parts, rules)
+    }
+
     pub(super) fn carry_out(&self, what: &[Purged], generation: u64, kind: Purge) {
         let mut store = self.store.borrow_mut();
         for part in what {
             match part {
                 Purged::Tag(tag) => store.purge_tag(*tag, generation, kind),
+                Purged::Counted(url) => {
+                    for rules in &*self.counted.borrow() {
+                        store.purge_tag(self.counted_tag(url, rules), generation, kind);
+                    }
+                }
                 Purged::Urls(patterns) => {
                     store.purge_where(generation, kind, |key, _| {
                         let url = url(key);

@@ -162,7 +162,9 @@ fn refresh(ex: &Exchange<'_>, call: &Call, fill: Fill) -> Option<Hit> {
                 None => report.stored = keep(ex, fill, &object),
                 Some(why) => {
                     report.detail = Some(why.word);
-                    discard(ex);
+                    if !why.by_request {
+                        discard(ex);
+                    }
                 }
             }
             object

@@ -202,7 +202,7 @@ pub(crate) fn judge(
         Look::Hit(Hit { object, report })
     };
     let verdict = match purged {
-        true => object.judge_stale(),
+        true => object.judge_purged(now),
         false => object.judge(control, now),
     };
     match verdict {

@@ -1,10 +1,12 @@
 //! The whole request path on a simulated network: each seed is another run, and the same seed is
 //! the same run. `SEEDS=` runs more of them; `SEED=` runs one, and tells what arrives when.
 
+mod cached;
 mod client;
 mod ledger;
 mod origin;
 mod plans;
+mod poison;
 mod reach;
 mod scene;
 mod wire;
@@ -29,18 +31,21 @@ fn every_seed_keeps_every_promise() {
         return;
     }
     let seeds = number("SEEDS").unwrap_or(SEEDS);
-    let all = run_all(seeds);
-    println!("{seeds} seeds, {} exchanges served", all.served);
-    let told: Vec<String> = all
-        .failures
+    let (mut served, mut reach) = (0, Reach::default());
+    let failures = each_seed(seeds, run, |outcome: Outcome| {
+        served += outcome.tally.whole;
+        reach.add(&outcome.reach);
+    });
+    println!("{seeds} seeds, {served} exchanges served");
+    let told: Vec<String> = failures
         .iter()
         .map(|(seed, why)| format!("SEED={seed}: {why}"))
         .collect();
     let (many, told) = (told.len(), told.join("\n"));
     assert_eq!(many, 0, "{many} seeds failed:\n{told}");
     if seeds >= SEEDS {
-        println!("{:?}", all.reach);
-        all.reach.assert_everywhere();
+        println!("{reach:?}");
+        reach.assert_everywhere();
     }
 }
 
@@ -71,31 +76,26 @@ fn reloads_and_a_drain_cost_nobody_an_answer_in_fair_weather() {
     }
 }
 
-/// What came of many runs.
-#[derive(Default)]
-struct All {
-    failures: Vec<(u64, String)>,
-    served: u64,
-    reach: Reach,
-}
-
-/// Runs all seeds below a number, on as many threads as there are processors.
-fn run_all(seeds: u64) -> All {
-    let (next, all) = (AtomicU64::new(0), Mutex::new(All::default()));
+/// Plays all seeds below a number, on as many threads as there are processors; gives those that failed, in order.
+fn each_seed<T: Send>(
+    seeds: u64,
+    play: impl Fn(u64) -> Result<T, String> + Sync,
+    take: impl FnMut(T) + Send,
+) -> Vec<(u64, String)> {
+    let (next, all) = (AtomicU64::new(0), Mutex::new((take, Vec::new())));
     let work = || {
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= seeds {
                 return;
             }
-            let outcome = run(seed);
+            let played = catch_unwind(AssertUnwindSafe(|| play(seed)));
+            let played = played.unwrap_or_else(|_| Err("it panicked".to_owned()));
             let mut all = all.lock().unwrap();
-            match outcome {
-                Ok(outcome) => {
-                    all.served += outcome.tally.whole;
-                    all.reach.add(&outcome.reach);
-                }
-                Err(why) => all.failures.push((seed, why)),
+            let (take, failures) = &mut *all;
+            match played {
+                Ok(outcome) => take(outcome),
+                Err(why) => failures.push((seed, why)),
             }
         }
     };
@@ -104,14 +104,13 @@ fn run_all(seeds: u64) -> All {
             scope.spawn(work);
         }
     });
-    let mut all = all.into_inner().unwrap();
-    all.failures.sort();
-    all
+    let (_, mut failures) = all.into_inner().unwrap();
+    failures.sort();
+    failures
 }
 
 fn run(seed: u64) -> Result<Outcome, String> {
-    let played = catch_unwind(AssertUnwindSafe(|| play(Setting::of(seed), false)));
-    played.unwrap_or_else(|_| Err("it panicked".to_owned()))
+    play(Setting::of(seed), false)
 }
 
 fn number(name: &str) -> Option<u64> {

@@ -87,7 +87,7 @@ pub(crate) fn plain(dice: &mut Dice) -> Drawn {
     }
 }
 
-fn load(text: &str) -> Arc<Plan> {
+pub(crate) fn load(text: &str) -> Arc<Plan> {
     let plan = Plan::load(text, "simulated", &|_| None, &Overrides::default());
     Arc::new(plan.unwrap_or_else(|error| panic!("{error}\n{text}")))
 }

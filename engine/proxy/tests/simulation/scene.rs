@@ -1,7 +1,7 @@
 //! One run: the proxy with several workers, its clients and its servers, and what befalls them.
 
 use std::cell::{Cell, RefCell};
-use std::hash::RandomState;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -9,9 +9,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
+use ringfence_config::Plan;
 use ringfence_io::sim::{CoreId, Dice, Simulation, Weather};
 use ringfence_io::{ListenSocket, mailbox, sleep, spawn};
-use ringfence_proxy::{Adoption, House, Order, WorkerSeed, work};
+use ringfence_proxy::{Adoption, HashSecret, House, Order, WorkerSeed, work};
 use ringfence_telemetry::{LogQueue, Registry, WorkerStats};
 
 use crate::client::{Client, Manners};
@@ -208,8 +209,9 @@ impl Scene {
                 core: Some(core),
             }
         });
-        let adoption = adopt(drawn, None);
-        let (house, workers) = open(&mut world, setting, &adoption, drawn);
+        let adoption = adopt(&drawn.plan, None);
+        let doors = &DOORS[..1 + usize::from(drawn.second_door)];
+        let (house, workers) = open(&mut world, setting.workers, &adoption, doors);
         let clients = start_clients(&mut world, setting, &shared, &mut dice);
         let (reporter, reports) = channel();
         Self {
@@ -368,7 +370,7 @@ impl Scene {
             .most_places
             .zip(drawn.most_places)
             .map(|(a, b)| a.max(b));
-        self.adoption = adopt(&drawn, Some(&self.adoption));
+        self.adoption = adopt(&drawn.plan, Some(&self.adoption));
         for post in &self.house.posts {
             post.post(Order::Adopt(self.adoption.clone()));
         }
@@ -498,21 +500,21 @@ impl Scene {
 /// Idle connections that a worker keeps, and that wait between them: more than there ever are.
 const MOST_IDLE: usize = 1024;
 
-fn adopt(drawn: &Drawn, previous: Option<&Adoption>) -> Arc<Adoption> {
+/// What workers take up for a plan, after another.
+pub(crate) fn adopt(plan: &Arc<Plan>, previous: Option<&Adoption>) -> Arc<Adoption> {
     let secret = StickySecret([7; 16]);
     let before = previous.map(|adoption| &*adoption.roster);
-    let roster = Roster::build(&drawn.plan.upstreams, &Resolved::default(), secret, before);
-    Adoption::new(drawn.plan.clone(), Arc::new(roster), MOST_IDLE, previous)
+    let roster = Roster::build(&plan.upstreams, &Resolved::default(), secret, before);
+    Adoption::new(plan.clone(), Arc::new(roster), MOST_IDLE, previous)
 }
 
-/// Starts the workers as the product does.
-fn open(
+/// Starts workers as the product does.
+pub(crate) fn open(
     world: &mut Simulation,
-    setting: Setting,
+    count: usize,
     adoption: &Arc<Adoption>,
-    drawn: &Drawn,
+    doors: &[SocketAddr],
 ) -> (Arc<House>, Vec<CoreId>) {
-    let count = setting.workers;
     let (posts, orders): (Vec<_>, Vec<_>) = (0..count).map(|_| mailbox()).unzip();
     let registry = Arc::new(Registry::new());
     let log = |ix| Arc::new(LogQueue::new(64, registry.worker(ix)));
@@ -523,11 +525,10 @@ fn open(
         most_clients: u32::MAX,
         most_idle: MOST_IDLE,
         most_spilled: MOST_IDLE,
-        secret: RandomState::new(),
+        secret: HashSecret::new(&[7; 16]),
         purges: AtomicU64::new(0),
         clients: Limit::new(),
     });
-    let doors = &DOORS[..1 + usize::from(drawn.second_door)];
     let first = |door| ListenSocket::bind(door, 16, true).expect("it is free");
     let firsts: Vec<_> = doors.iter().map(|door| first(*door)).collect();
     let mut hands: Vec<Vec<ListenSocket>> = (1..count)

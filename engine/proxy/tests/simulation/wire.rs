@@ -56,6 +56,11 @@ pub(crate) struct Wire {
 }
 
 impl Head {
+    /// Its fields, in order.
+    pub(crate) fn fields(&self) -> &[(String, String)] {
+        &self.fields
+    }
+
     /// The value of a field; nothing where it is not there exactly once.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let mut found = self

@@ -1,8 +1,10 @@
 //! Chaos: constant load while servers die and return, files reload, listeners come and go with their
-//! connections drained, logs rotate and clients vanish. No request fails that a retry was allowed to
-//! save, and at the end descriptors and memory are where they were.
+//! connections drained, logs rotate, clients vanish, and what is cached changes and is purged. No request fails that a retry
+//! was allowed to save, nothing purged is served, and at the end descriptors and memory are where they were.
 //!
 //! `CHAOS_SECONDS` sets how long; `CHAOS_SEED` repeats a run's choices.
+
+mod shelf;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,6 +13,7 @@ use ringfence_tests::load::Shape;
 use ringfence_tests::tools::free_address;
 use ringfence_tests::{Client, Load, Origin, Ringfence, happens_within, upstream_table};
 use rustix::process::Signal;
+use shelf::Shelf;
 
 /// A small generator (xorshift64*), so that a seed repeats a run's choices.
 struct Dice(u64);
@@ -37,7 +40,7 @@ struct Scene {
 const SERVERS: usize = 5;
 
 impl Scene {
-    fn config(&self, origins: &[Origin]) -> String {
+    fn config(&self, origins: &[Origin], shelf: &Shelf) -> String {
         let listed: Vec<&Origin> = self.listed.iter().map(|&n| &origins[n]).collect();
         let mut text = format!("[[listener]]\naddress = \"{}\"\n", self.stable);
         if self.fickle_listens {
@@ -51,7 +54,8 @@ impl Scene {
              ejection = {{ base_time = \"300ms\", max_time = \"1s\" }}\n",
             self.balance
         );
-        text + &upstream_table("app", &listed, &lines)
+        text + &shelf.config()
+            + &upstream_table("app", &listed, &lines)
             + "[access_log]\nformat = \"json\"\nto = \"@dir@/access.log\"\n"
     }
 }
@@ -77,6 +81,7 @@ struct Run {
     scene: Scene,
     origins: Vec<Origin>,
     alive: Vec<bool>,
+    shelf: Shelf,
     ringfence: Ringfence,
     reloads: usize,
     deaths: usize,
@@ -94,13 +99,15 @@ impl Run {
             listed: (0..SERVERS).collect(),
             balance: "round_robin",
         };
-        let ringfence = Ringfence::start(&scene.config(&origins));
+        let shelf = Shelf::new();
+        let ringfence = Ringfence::start(&scene.config(&origins, &shelf));
         let alive = vec![true; SERVERS];
         Run {
             dice: Dice(seed),
             scene,
             origins,
             alive,
+            shelf,
             ringfence,
             reloads: 0,
             deaths: 0,
@@ -109,7 +116,7 @@ impl Run {
 
     /// Does one thing that a request must survive.
     fn stir(&mut self) {
-        match self.dice.roll(10) {
+        match self.dice.roll(14) {
             0..=3 => self.kill_or_revive(),
             4 | 5 => self.relist(),
             6 => {
@@ -130,7 +137,11 @@ impl Run {
                 self.reload();
             }
             8 => self.rotate(),
-            _ => self.vanish(),
+            9 => self.vanish(),
+            10 => self.shelf.kill_or_revive(self.dice.roll(2) as usize),
+            _ => self
+                .shelf
+                .purge(self.ringfence.admin(), self.dice.roll(1 << 20)),
         }
     }
 
@@ -163,7 +174,8 @@ impl Run {
     }
 
     fn reload(&mut self) {
-        self.ringfence.reload(&self.scene.config(&self.origins));
+        let config = self.scene.config(&self.origins, &self.shelf);
+        self.ringfence.reload(&config);
         self.reloads += 1;
     }
 
@@ -185,6 +197,7 @@ impl Run {
             origin.revives();
             self.alive[number] = true;
         }
+        self.shelf.everybody_back();
         self.scene.listed = (0..SERVERS).collect();
         self.scene.fickle_listens = true;
         self.reload();
@@ -224,6 +237,7 @@ fn nothing_is_lost_and_nothing_leaks() {
     std::thread::sleep(Duration::from_millis(2500));
     let (descriptors, memory) = (run.ringfence.descriptors(), run.ringfence.resident_kib());
 
+    run.shelf.start(stable);
     let load = Load::start(stable, shapes());
     let fickle_load = Load::start(fickle, shapes()[..4].to_vec());
     let end = Instant::now() + Duration::from_secs(seconds());
@@ -234,11 +248,14 @@ fn nothing_is_lost_and_nothing_leaks() {
     }
     run.everybody_back();
     let (report, fickle_report) = (load.stop(), fickle_load.stop());
+    let read = run.shelf.stop();
 
     println!(
         "{} good, {} on the listener that came and went, {} deaths, {} reloads",
         report.good, fickle_report.good, run.deaths, run.reloads
     );
+    println!("{read:?}, {} purges", run.shelf.purges);
+    assert!(read.whole > 1000 && read.from_cache > read.whole / 4 && run.shelf.purges > 10);
     report.is_clean();
     assert_eq!(report.closed, 0, "no reload closes a connection");
     fickle_report.lost_nothing();
