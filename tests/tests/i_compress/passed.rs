@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use ringfence_tests::{Client, Origin, Ringfence, kit, site, tools};
+use ringfence_tests::{Client, Origin, Ringfence, eventually, kit, site, tools};
 
 use crate::{ask, decoded, is_plain, ok, origin, start, text, texts};
 
@@ -386,14 +386,16 @@ fn bytes_are_counted_before_and_after() {
     let app = texts(HTML);
     let ringfence = start(&app, "compress = true\n");
     let answer = ask(&ringfence, "gzip", "").expect(200);
-    let metrics = ringfence.metrics();
-    let sum = |name: &str| metrics.sum(name, &[]) as usize;
+    let sum = |name: &str| ringfence.metrics().sum(name, &[]) as usize;
+    // The response is counted once it has gone out.
+    eventually("it is counted", || {
+        sum("ringfence_sent_bytes_total") == answer.body.len()
+    });
     assert_eq!(sum("ringfence_compression_in_bytes_total"), text("X").len());
     assert_eq!(
         sum("ringfence_compression_out_bytes_total"),
         answer.body.len()
     );
-    assert_eq!(sum("ringfence_sent_bytes_total"), answer.body.len());
 }
 
 #[test]
