@@ -12,7 +12,6 @@ use crate::body::Body;
 use crate::cache::{Aside, Broadcast};
 use crate::epoch::Epoch;
 use crate::exchange::{Call, Exchange, Join, Station};
-use crate::stations::relay;
 use crate::worker::Worker;
 
 /// A response that is to be received for all who want it.
@@ -97,8 +96,8 @@ impl Gathering {
             Ok(()) => {
                 broadcast.end(memory.so_far());
                 let fit = reusable && call.pending.is_empty();
-                let berth = fit.then_some((&*epoch, upstream));
-                relay::settle(&worker, call, answered, berth);
+                let fit_for = fit.then_some((&*epoch, upstream));
+                call.settle(&worker, answered, fit_for);
             }
             Err(Broken::Cut(reason)) => {
                 call.ticket.failed();

@@ -6,7 +6,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `seat` | a request that asks a home and waits for its answer |
+//! | `ask` | asking a home, and what it says |
+//! | `seat`, `waiting` | a request that waits for that |
 //! | `home` | what a home tells those that ask |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
@@ -15,6 +16,7 @@
 //! | `purges` | how purges reach all cores |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
+mod ask;
 mod asked;
 mod broadcast;
 mod claim;
@@ -23,6 +25,7 @@ mod flight;
 mod home;
 mod purges;
 mod seat;
+mod waiting;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -34,14 +37,14 @@ use std::task::Waker;
 use ringfence_cache::{Object, Store};
 use ringfence_io::now;
 
+pub(crate) use self::ask::Reply;
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::broadcast::Broadcast;
 pub(crate) use self::claim::Claim;
 use self::desk::Desk;
 pub(crate) use self::flight::{Flight, Reader};
 pub(crate) use self::purges::order;
-pub(crate) use self::seat::Reply;
-use self::seat::Waiting;
+use self::waiting::Waiting;
 use crate::house::{House, Order};
 use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey};
 
