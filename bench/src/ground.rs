@@ -3,11 +3,12 @@
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::load::request::requests;
+use crate::load::request::{Request, probe, requests};
 use crate::machine::{Cpus, Machine, raise_descriptor_limit};
 use crate::options::Run;
 use crate::origin::place::{Place, addresses};
@@ -147,13 +148,17 @@ impl<'a> Ground<'a> {
         let scenario = &fitting;
         let servers = addresses(scenario.servers, port::free()?);
         let (_origin, _dir) = self.start_origin(scenario, origin, &servers)?;
+        let stage = Stage {
+            scenario,
+            origin,
+            servers: &servers,
+            requests: Arc::new(requests(scenario)),
+        };
         let rate = match scenario.pace {
             Pace::Full => None,
-            Pace::HalfOfSlowest => {
-                Some(rate.map_or_else(|| self.half_of_slowest(scenario, &servers), Ok)?)
-            }
+            Pace::HalfOfSlowest => Some(rate.map_or_else(|| self.half_of_slowest(&stage), Ok)?),
         };
-        let contests = self.contests(scenario, &servers, rate);
+        let contests = self.contests(&stage, rate);
         let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); contests.len()];
         for number in 0..self.run.rounds as usize {
             // Another one begins each round, so that none is always the first or the last.
@@ -196,24 +201,23 @@ impl<'a> Ground<'a> {
             addresses: servers,
             cpus: &self.setting.load_cpus,
             workers: self.setting.workers,
+            cacheable: scenario.cache.is_some(),
         };
         let group = Group::start(origin::prepare(origin, &place)?)?;
-        wait_until_it_answers(&group, servers[0], &requests(scenario)[0])?;
+        wait_until_it_answers(&group, servers[0], &probe(scenario))?;
         Ok((group, dir))
     }
 
     /// The rounds to be of the peers that can take part; of the others, why they cannot is said.
-    fn contests<'c>(
-        &'c self,
-        scenario: &'c Scenario,
-        servers: &'c [SocketAddr],
-        rate: Option<f64>,
-    ) -> Vec<Contest<'c>> {
-        let mut contests = Vec::new();
-        for peer in &self.peers {
-            match peer.0.cannot(scenario) {
-                Some(why) => println!("{} takes no part in {}: {why}.", peer.0, scenario.name),
-                None => contests.push(self.contest(peer, scenario, servers, rate)),
+    fn contests<'c>(&'c self, stage: &'c Stage<'c>, rate: Option<f64>) -> Vec<Contest<'c>> {
+        let mut contests: Vec<Contest<'c>> = Vec::new();
+        let scenario = stage.scenario;
+        for (peer, installed) in &self.peers {
+            let peer = peer.in_scenario(scenario);
+            match peer.cannot(scenario) {
+                Some(why) => println!("{peer} takes no part in {}: {why}.", scenario.name),
+                None if contests.iter().any(|contest| contest.peer == peer) => {}
+                None => contests.push(self.contest(peer, installed, stage, rate)),
             }
         }
         contests
@@ -222,30 +226,32 @@ impl<'a> Ground<'a> {
     /// One peer's rounds to be.
     fn contest<'c>(
         &'c self,
-        (peer, installed): &'c (Peer, Installed),
-        scenario: &'c Scenario,
-        servers: &'c [SocketAddr],
+        peer: Peer,
+        installed: &'c Installed,
+        stage: &'c Stage<'c>,
         rate: Option<f64>,
     ) -> Contest<'c> {
         Contest {
             setting: &self.setting,
-            peer: *peer,
+            peer,
             installed,
-            scenario,
-            servers,
+            scenario: stage.scenario,
+            servers: stage.servers,
+            origin: stage.origin,
+            requests: &stage.requests,
             rate,
         }
     }
 
     /// Half of the rate that the slowest product reaches at full pace. One that fails has no say: its rounds will show.
-    fn half_of_slowest(&self, scenario: &Scenario, servers: &[SocketAddr]) -> io::Result<f64> {
+    fn half_of_slowest(&self, stage: &Stage<'_>) -> io::Result<f64> {
         let has_a_say = |peer: &Peer| peer.is_product() || self.peers.len() == 1;
         let rates = self
             .peers
             .iter()
-            .filter(|(peer, _)| has_a_say(peer))
-            .filter_map(|peer| {
-                let round = self.contest(peer, scenario, servers, None).run();
+            .filter(|(peer, _)| has_a_say(peer) && peer.cannot(stage.scenario).is_none())
+            .filter_map(|(peer, installed)| {
+                let round = self.contest(*peer, installed, stage, None).run();
                 let figures = round.figures.filter(|_| round.void.is_none());
                 figures.map(|figures| figures.rate())
             });
@@ -254,6 +260,14 @@ impl<'a> Ground<'a> {
             .map(|rate| rate / 2.0)
             .ok_or_else(|| io::Error::other("no product to take the rate from"))
     }
+}
+
+/// What all peers are set before in a scenario.
+struct Stage<'s> {
+    scenario: &'s Scenario,
+    origin: Kind,
+    servers: &'s [SocketAddr],
+    requests: Arc<Vec<Request>>,
 }
 
 /// Which of the `allowed` CPUs the proxy gets and which the rest.

@@ -1,4 +1,4 @@
-//! What a request costs as there is more of something: connections, routes, servers, cores.
+//! What a request costs as there is more of something: connections, routes, servers, cores, objects in the cache.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,7 @@ use crate::machine::Cpus;
 use crate::options::{Axis, Growth, Run};
 use crate::report::chart::{self, Curves, Point};
 use crate::report::json::Report;
-use crate::report::table;
+use crate::report::{table, targets};
 use crate::scenario::{self, Scenario};
 
 /// Runs the scenario `small` again and again, each time with more of one thing; prints the tables and draws the curves.
@@ -25,13 +25,16 @@ pub fn run(options: &Growth) -> io::Result<bool> {
             axis: axis.name(),
             points: Vec::new(),
         };
+        let mut ends = Vec::new();
         for value in values(*axis, &allowed) {
             let (scenario, run) = at(*axis, value, &options.run);
             let ground = Ground::new(&run, &allowed)?;
             let report = report.get_or_insert_with(|| ground.open_report());
-            let mut comparison = ground.compare(&scenario, options.origin, None, |_| {})?;
+            let origin = scenario.origin.unwrap_or(options.origin);
+            let mut comparison = ground.compare(&scenario, origin, None, |_| {})?;
             comparison.about = format!("with {} = {value}", axis.name());
             println!("{}", table::render(&comparison));
+            ends.push(comparison.clone());
             curves.points.push(Point {
                 value,
                 rows: comparison.rows(),
@@ -41,6 +44,9 @@ pub fn run(options: &Growth) -> io::Result<bool> {
                 .json
                 .as_deref()
                 .map_or(Ok(()), |path| report.write(path))?;
+        }
+        if let (Axis::Entries, [first, .., last]) = (*axis, ends.as_slice()) {
+            println!("{}", targets::of_entries(first, last));
         }
         all.push(curves);
         options
@@ -57,6 +63,7 @@ fn values(axis: Axis, allowed: &Cpus) -> Vec<usize> {
         Axis::Connections => vec![1, 8, 64, 256, 1_000, 2_000],
         Axis::Routes => vec![1, 100, 1_000, 10_000],
         Axis::Servers => vec![3, 30, 300, 1_000],
+        Axis::Entries => vec![1_000, 30_000, 1_000_000],
         Axis::Workers => std::iter::successors(Some(1), |workers| Some(workers * 2))
             .take_while(|workers| *workers <= allowed.0.len())
             .collect(),
@@ -72,6 +79,7 @@ fn at(axis: Axis, value: usize, run: &Run) -> (Scenario, Run) {
         Axis::Routes => scenario.routes = value,
         Axis::Servers => scenario.servers = value,
         Axis::Workers => run.workers = value,
+        Axis::Entries => scenario = scenario::hits_on(value),
     }
     (scenario, run)
 }

@@ -21,7 +21,7 @@ pub struct Run {
     /// How many seconds each round runs before that.
     #[arg(long, default_value_t = 1.0, value_parser = positive)]
     pub warmup: f64,
-    /// The proxies, separated by commas: nginx, haproxy, pingora, sozu, ringfence, floor, memory.
+    /// The proxies, separated by commas: nginx, haproxy, pingora, sozu, varnish, ringfence, floor, memory.
     #[arg(long, value_delimiter = ',', default_values_t = Peer::USUAL)]
     pub peers: Vec<Peer>,
     /// How many cores each proxy uses.
@@ -50,7 +50,7 @@ pub struct Compare {
     /// The scenarios, separated by commas; all of them if not given.
     #[arg(long, value_delimiter = ',', value_parser = scenario_called)]
     pub scenario: Vec<&'static Scenario>,
-    /// The origins behind the proxies, separated by commas: nginx, alone.
+    /// The origins behind the proxies, separated by commas: nginx, alone. A few scenarios have one of their own.
     #[arg(long, value_delimiter = ',', default_values_t = Kind::ALL)]
     pub origins: Vec<Kind>,
     /// The rate of `constant` in requests a second; half of the slowest product's limit if not given.
@@ -90,7 +90,7 @@ pub struct Growth {
     pub json: Option<PathBuf>,
 }
 
-/// What can be made to grow while everything else stays as in the scenario `small`.
+/// What can be made to grow while everything else stays as in the scenario `small`, or in hits on objects of its size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Axis {
     /// Active connections.
@@ -101,15 +101,18 @@ pub enum Axis {
     Servers,
     /// Cores that it uses.
     Workers,
+    /// Objects in its cache.
+    Entries,
 }
 
 impl Axis {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Connections,
         Self::Routes,
         Self::Servers,
         Self::Workers,
+        Self::Entries,
     ];
 
     /// Its name on the command line and in the drawing.
@@ -120,6 +123,7 @@ impl Axis {
             Self::Routes => "routes",
             Self::Servers => "servers",
             Self::Workers => "workers",
+            Self::Entries => "entries",
         }
     }
 }

@@ -3,12 +3,22 @@
 use serde::Serialize;
 
 use crate::body;
+use crate::origin::Kind;
 
 /// Servers behind the proxy where the scenario is not about their number.
 const FEW_SERVERS: usize = 3;
 
+/// Bytes that a cache may take for each object of 128 bytes: more than any of the proxies does.
+const ROOM_EACH: u64 = 2 << 10;
+
 /// Descriptors that a proxy has for each idle connection: one for it, and one for all else that it keeps free.
 const DESCRIPTORS_EACH: u64 = 2;
+
+/// Objects of the scenario `mixed`.
+const MIXED_OBJECTS: usize = 100_000;
+
+/// How unevenly those are asked for: the exponent of Zipf's law.
+const MIXED_EXPONENT: f64 = 0.9;
 
 /// One kind of load.
 #[derive(Debug, Clone, Serialize)]
@@ -35,6 +45,38 @@ pub struct Scenario {
     pub pace: Pace,
     /// How many times the cores of a usual run the proxy has.
     pub cores: usize,
+    /// What the proxy keeps and what of that is asked for, where it is to answer from a cache.
+    pub cache: Option<Cache>,
+    /// The only origin that can do what the scenario needs; `None` = any.
+    pub origin: Option<Kind>,
+}
+
+/// A proxy's cache, and what is asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Cache {
+    /// Bytes that it may hold.
+    pub bytes: u64,
+    /// What is asked for.
+    pub asked: Asked,
+}
+
+/// What is asked of a cache.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub enum Asked {
+    /// One object, again and again.
+    One,
+    /// Any of many, by Zipf's law.
+    Drawn {
+        /// How many there are.
+        objects: usize,
+        /// The exponent; 0 = all are asked for alike.
+        exponent: f64,
+        /// Requests by that law, after one for each object, before anything is measured.
+        settle: u64,
+    },
+    /// All connections at once for one that nobody has asked for before, and that takes the origin [`body::SLOW`]; then for
+    /// the next.
+    Waves,
 }
 
 /// What one exchange is.
@@ -42,6 +84,8 @@ pub struct Scenario {
 pub enum Exchange {
     /// A GET answered by a body of this many bytes.
     Get(usize),
+    /// A GET of one of many objects of different sizes.
+    GetMixed,
     /// A POST with a body of this many bytes, answered by 128.
     Upload(usize),
 }
@@ -68,10 +112,18 @@ const SMALL: Scenario = Scenario {
     log: false,
     pace: Pace::Full,
     cores: 1,
+    cache: None,
+    origin: None,
+};
+
+/// A cache of one object.
+const OF_ONE: Cache = Cache {
+    bytes: 64 << 20,
+    asked: Asked::One,
 };
 
 /// All scenarios, in the order in which they are run.
-pub const ALL: [Scenario; 13] = [
+pub const ALL: [Scenario; 17] = [
     SMALL,
     Scenario {
         name: "one",
@@ -147,7 +199,66 @@ pub const ALL: [Scenario; 13] = [
         cores: 2,
         ..SMALL
     },
+    Scenario {
+        name: "hit",
+        about: "128 B from the cache, 64 connections",
+        cache: Some(OF_ONE),
+        ..SMALL
+    },
+    Scenario {
+        name: "hit-64k",
+        about: "64 KiB from the cache, 64 connections",
+        exchange: Exchange::Get(64 * 1024),
+        cache: Some(OF_ONE),
+        ..SMALL
+    },
+    Scenario {
+        name: "mixed",
+        about: "100,000 objects of 1 to 64 KiB by Zipf's law, a cache for a fifth of them, 64 connections",
+        exchange: Exchange::GetMixed,
+        cache: Some(Cache {
+            bytes: body::mixed_bytes(MIXED_OBJECTS) / 5,
+            asked: Asked::Drawn {
+                objects: MIXED_OBJECTS,
+                exponent: MIXED_EXPONENT,
+                settle: 2 * MIXED_OBJECTS as u64,
+            },
+        }),
+        origin: Some(Kind::Alone),
+        ..SMALL
+    },
+    Scenario {
+        name: "stampede",
+        about: "1,000 clients at once for one object of 4 KiB that takes the origin 200 ms, and then for the next",
+        exchange: Exchange::Get(4 * 1024),
+        connections: 1_000,
+        cache: Some(Cache {
+            bytes: 64 << 20,
+            asked: Asked::Waves,
+        }),
+        origin: Some(Kind::Alone),
+        ..SMALL
+    },
 ];
+
+/// Hits on so many objects of 128 bytes, all asked for alike.
+#[must_use]
+pub fn hits_on(objects: usize) -> Scenario {
+    Scenario {
+        name: "entries",
+        about: "128 B from a cache of many objects, 64 connections",
+        cache: Some(Cache {
+            bytes: (objects as u64 * ROOM_EACH).max(OF_ONE.bytes),
+            asked: Asked::Drawn {
+                objects,
+                exponent: 0.0,
+                settle: 0,
+            },
+        }),
+        origin: Some(Kind::Alone),
+        ..SMALL
+    }
+}
 
 /// The scenario of this name.
 #[must_use]
@@ -171,7 +282,24 @@ impl Scenario {
     pub const fn is_bulk(&self) -> bool {
         match self.exchange {
             Exchange::Get(size) | Exchange::Upload(size) => size >= 64 * 1024,
+            Exchange::GetMixed => false,
         }
+    }
+
+    /// Whether every request in the measured time is for what the cache has.
+    #[must_use]
+    pub fn is_all_hits(&self) -> bool {
+        self.cache.is_some_and(|cache| match cache.asked {
+            Asked::One => true,
+            Asked::Drawn { exponent, .. } => exponent == 0.0,
+            Asked::Waves => false,
+        })
+    }
+
+    /// Whether all connections ask at once, and then wait for each other.
+    #[must_use]
+    pub fn is_waves(&self) -> bool {
+        self.cache.is_some_and(|cache| cache.asked == Asked::Waves)
     }
 
     /// The routes as host and path prefix: as many paths as hosts, or one route for everything where there is but one.
@@ -209,6 +337,25 @@ mod tests {
         assert_eq!(idle.within(1 << 20).idle, idle.idle);
         assert_eq!(idle.within(18_000).idle, 9_000);
         assert_eq!(find("small").unwrap().within(0).idle, 0);
+    }
+
+    #[test]
+    fn only_what_is_always_in_the_cache_is_all_hits() {
+        for name in ["hit", "hit-64k"] {
+            assert!(find(name).unwrap().is_all_hits(), "{name}");
+        }
+        for name in ["small", "mixed", "stampede"] {
+            assert!(!find(name).unwrap().is_all_hits(), "{name}");
+        }
+        assert!(hits_on(1_000).is_all_hits());
+    }
+
+    #[test]
+    fn the_mixed_cache_holds_a_fifth() {
+        let cache = find("mixed").unwrap().cache.unwrap();
+        let all: usize = (0..MIXED_OBJECTS).map(body::mixed_size).sum();
+        assert_eq!(cache.bytes, all as u64 / 5);
+        assert!(cache.bytes < 512 << 20, "{}", cache.bytes);
     }
 
     #[test]

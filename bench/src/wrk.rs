@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::body;
 use crate::peer::installed::find_program;
 use crate::round::contest::Contest;
-use crate::scenario::{Exchange, Pace, Scenario};
+use crate::scenario::{Asked, Exchange, Pace, Scenario};
 
 /// What wrk saw.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,7 +50,8 @@ fn path(scenario: &Scenario) -> Option<String> {
     let plain = !scenario.reconnect
         && scenario.routes == 1
         && scenario.idle == 0
-        && scenario.pace == Pace::Full;
+        && scenario.pace == Pace::Full
+        && scenario.cache.is_none_or(|cache| cache.asked == Asked::One);
     let Exchange::Get(size) = scenario.exchange else {
         return None;
     };

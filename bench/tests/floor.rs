@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ringfence_bench::load::Load;
 use ringfence_bench::load::engine::{Seen, Task};
+use ringfence_bench::load::order::Order;
 use ringfence_bench::load::request::requests;
 use ringfence_bench::machine::Cpus;
 use ringfence_bench::origin::alone;
@@ -44,7 +45,7 @@ fn options(listen: SocketAddr, buffer: usize, manner: Manner) -> Options {
 /// A relay in front of our own origin.
 fn relay(buffer: usize, manner: Manner) -> SocketAddr {
     let origin = address();
-    serving(origin, move || alone::serve(&[origin]).unwrap());
+    serving(origin, move || alone::serve(&[origin], false).unwrap());
     let listen = address();
     serving(listen, move || {
         ringfence_floor::relay(&options(listen, buffer, manner), &[origin]).unwrap()
@@ -58,6 +59,7 @@ fn run(name: &str, target: SocketAddr) -> (Seen, u64) {
     let task = Task {
         target,
         requests,
+        order: Order::InTurn,
         connections: 8,
         reconnect: scenario.reconnect,
         rate: None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ringfence_bench::load::Load;
 use ringfence_bench::load::engine::{Seen, Task};
+use ringfence_bench::load::order::Order;
 use ringfence_bench::load::request::requests;
 use ringfence_bench::machine::Cpus;
 use ringfence_bench::origin::alone;
@@ -24,6 +25,7 @@ fn run(name: &str, target: SocketAddr, change: impl Fn(&mut Task)) -> (Seen, u64
     let mut task = Task {
         target,
         requests: Arc::new(requests(scenario)),
+        order: Order::InTurn,
         connections: 8,
         reconnect: scenario.reconnect,
         rate: None,
@@ -38,7 +40,7 @@ fn run(name: &str, target: SocketAddr, change: impl Fn(&mut Task)) -> (Seen, u64
 /// Our own origin, for the rest of the process.
 fn origin() -> SocketAddr {
     let address = SocketAddr::from(([127, 0, 0, 1], port::free().unwrap()));
-    thread::spawn(move || alone::serve(&[address]));
+    thread::spawn(move || alone::serve(&[address], false));
     while TcpStream::connect(address).is_err() {
         thread::sleep(Duration::from_millis(1));
     }

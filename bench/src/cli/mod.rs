@@ -44,6 +44,9 @@ enum Command {
     /// Be the origin that answers each request alone.
     #[command(hide = true)]
     Origin {
+        /// Have answers say for how long they may be kept.
+        #[arg(long)]
+        cacheable: bool,
         /// Where to listen.
         #[arg(required = true)]
         addresses: Vec<SocketAddr>,
@@ -61,7 +64,10 @@ impl Cli {
             Command::Compare(options) => compare::run(&options),
             Command::Growth(options) => growth::run(&options),
             Command::Launch { cpus, command } => Err(launch::become_program(&cpus, &command)),
-            Command::Origin { addresses } => alone::serve(&addresses).map(|()| true),
+            Command::Origin {
+                cacheable,
+                addresses,
+            } => alone::serve(&addresses, cacheable).map(|()| true),
             Command::Floor(floor) => floor.run().map(|()| true),
         };
         match done {

@@ -8,6 +8,7 @@ use crate::machine::{Cpus, raise_descriptor_limit};
 use crate::options::Compare;
 use crate::origin::place::{Place, addresses};
 use crate::origin::{self, Kind};
+use crate::peer::Peer;
 use crate::peer::site::Site;
 use crate::scenario::Scenario;
 
@@ -19,7 +20,15 @@ pub(super) fn configs(options: &Compare, scenarios: &[&Scenario], allowed: &Cpus
     for scenario in scenarios {
         let scenario = &scenario.within(descriptors);
         let servers = addresses(scenario.servers, 18_000);
-        for peer in &options.run.peers {
+        let origins = scenario
+            .origin
+            .map_or(options.origins.clone(), |kind| vec![kind]);
+        let mut peers: Vec<Peer> = options.run.peers.clone();
+        peers
+            .iter_mut()
+            .for_each(|peer| *peer = peer.in_scenario(scenario));
+        peers.retain(|peer| peer.cannot(scenario).is_none());
+        for peer in &peers {
             let site = Site {
                 dir,
                 scenario,
@@ -47,12 +56,13 @@ pub(super) fn configs(options: &Compare, scenarios: &[&Scenario], allowed: &Cpus
                 arguments.join(" ")
             );
         }
-        if options.origins.contains(&Kind::Nginx) {
+        if origins.contains(&Kind::Nginx) {
             let place = Place {
                 dir,
                 addresses: &servers,
                 cpus: &load_cpus,
                 workers: options.run.workers,
+                cacheable: scenario.cache.is_some(),
             };
             println!(
                 "=== {} · origin · nginx.conf\n{}",

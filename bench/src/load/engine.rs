@@ -17,6 +17,7 @@ use rustix::time::{
 use crate::load::connection::{Connection, Event, State};
 use crate::load::control::Control;
 use crate::load::fault::{Fault, Faults};
+use crate::load::order::{Chance, Order};
 use crate::load::request::Request;
 use crate::load::schedule::Schedule;
 use crate::stats::Histogram;
@@ -42,8 +43,10 @@ const TIMER: u64 = u64::MAX;
 pub struct Task {
     /// Where the proxy listens.
     pub target: SocketAddr,
-    /// What to send, in turn.
+    /// What to send.
     pub requests: Arc<Vec<Request>>,
+    /// In which order.
+    pub order: Order,
     /// How many connections to use.
     pub connections: usize,
     /// Whether each request gets a new connection, which the proxy has to close.
@@ -61,6 +64,8 @@ pub struct Seen {
     pub faults: Faults,
     /// Connections that the proxy closed after announcing it, where it did not have to.
     pub reconnects: u64,
+    /// How often all connections asked for the same at once, where they do.
+    pub waves: u64,
 }
 
 /// The loop's state.
@@ -69,15 +74,17 @@ struct Engine<'c> {
     control: &'c Control,
     epoll: OwnedFd,
     connections: Vec<Connection>,
-    /// Open connections with nothing to do, while a schedule decides.
+    /// Connections with nothing to do, while a schedule decides or others are waited for.
     free: Vec<usize>,
     /// Connections that rest after a fault, with the time at which they may go on.
     resting: Vec<(u64, usize)>,
     schedule: Option<Schedule>,
     /// Ticks as often as something becomes due.
     timer: Option<OwnedFd>,
-    /// Which request comes next.
+    /// Which request comes next, where they come in turn.
     turn: usize,
+    /// What draws one, where they are drawn.
+    chance: Chance,
     seen: Seen,
 }
 
@@ -98,6 +105,7 @@ pub fn run(task: Task, first_turn: usize, control: &Control) -> io::Result<Seen>
         resting: Vec::new(),
         seen: Seen::default(),
         turn: first_turn,
+        chance: Chance::new(first_turn as u64),
         task,
         control,
         epoll,
@@ -230,11 +238,38 @@ impl Engine<'_> {
     fn next(&mut self, index: usize, now: u64) {
         match &mut self.schedule {
             None if self.control.is_stopping() => {}
+            None if matches!(self.task.order, Order::Waves) => self.join_wave(index),
             None => self.begin(index, now),
             Some(schedule) => match schedule.take() {
                 Some(due) => self.begin(index, due),
                 None => self.free.push(index),
             },
+        }
+    }
+
+    /// Lets a connection wait for the others, and begins the next wave when all are there.
+    fn join_wave(&mut self, index: usize) {
+        self.free.push(index);
+        if self.free.len() < self.connections.len() {
+            return;
+        }
+        self.turn += 1;
+        self.seen.waves += 1;
+        for index in std::mem::take(&mut self.free) {
+            self.begin(index, self.control.now());
+        }
+    }
+
+    /// Which request comes next.
+    fn pick(&mut self) -> usize {
+        let count = self.task.requests.len();
+        match &self.task.order {
+            Order::InTurn => {
+                self.turn += 1;
+                (self.turn - 1) % count
+            }
+            Order::Drawn(zipf) => zipf.draw(&mut self.chance),
+            Order::Waves => self.turn % count,
         }
     }
 
@@ -247,8 +282,7 @@ impl Engine<'_> {
 
     /// As [`Self::begin`], with the fault handed back.
     fn try_begin(&mut self, index: usize, began: u64) -> Result<(), Fault> {
-        let request = self.turn % self.task.requests.len();
-        self.turn += 1;
+        let request = self.pick();
         let connection = &mut self.connections[index];
         if connection.state == State::Shut {
             let socket = connection.open(self.task.target)?;

@@ -6,6 +6,7 @@ pub mod control;
 pub mod engine;
 pub mod fault;
 pub mod idle;
+pub mod order;
 pub mod request;
 pub mod schedule;
 
@@ -15,6 +16,7 @@ use std::thread::{self, JoinHandle};
 
 use crate::load::control::Control;
 use crate::load::engine::{Seen, Task};
+use crate::load::order::Order;
 use crate::machine::Cpus;
 
 /// A load that is running.
@@ -25,13 +27,18 @@ pub struct Load {
 }
 
 impl Load {
-    /// Starts `task` spread over `threads` threads, all kept on `cpus`.
+    /// Starts `task` spread over `threads` threads, all kept on `cpus`; over one where all connections are to wait for each
+    /// other.
     ///
     /// # Errors
     /// That a thread cannot be started.
     pub fn start(task: &Task, threads: usize, cpus: &Cpus) -> io::Result<Self> {
         let control = Arc::new(Control::new());
-        let threads = threads.clamp(1, task.connections.max(1));
+        let most = match task.order {
+            Order::Waves => 1,
+            _ => task.connections.max(1),
+        };
+        let threads = threads.clamp(1, most);
         let start = |number: usize| {
             let share = share(task, number, threads);
             let (control, cpus) = (Arc::clone(&control), cpus.clone());
@@ -73,6 +80,7 @@ impl Load {
             all.latencies.merge(&seen.latencies);
             all.faults.merge(&seen.faults);
             all.reconnects += seen.reconnects;
+            all.waves += seen.waves;
         }
         Ok((all, self.control.answers()))
     }
@@ -97,6 +105,7 @@ mod tests {
         let task = Task {
             target: "127.0.0.1:1".parse().unwrap(),
             requests: Arc::new(Vec::new()),
+            order: Order::InTurn,
             connections: 10,
             reconnect: false,
             rate: Some(90.0),

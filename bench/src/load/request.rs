@@ -1,7 +1,10 @@
 //! The requests that the load sends, laid out once, each with the body that must come back.
 
-use crate::body;
-use crate::scenario::{Exchange, Scenario};
+use crate::body::{self, NUMBERED, NUMBERED_SLOW};
+use crate::scenario::{Asked, Exchange, Scenario};
+
+/// Fields that every request has.
+const AGENT: &str = "User-Agent: ringfence-bench\r\nAccept: */*\r\n";
 
 /// One request and its right answer.
 #[derive(Debug, Clone)]
@@ -12,17 +15,59 @@ pub struct Request {
     pub expect: &'static [u8],
 }
 
-/// The requests of `scenario`, to be sent in turn: one, or one for each route.
+/// Objects that all ask for at once, one after another: as many as an hour has room for.
+const WAVES: usize = 18_000;
+
+/// The host asked for where there is but one.
+const HOST: &str = "bench.test";
+
+/// The requests of `scenario`: one, or one for each route or object.
 #[must_use]
 pub fn requests(scenario: &Scenario) -> Vec<Request> {
+    match scenario.cache.map(|cache| cache.asked) {
+        Some(Asked::Drawn { objects, .. }) => (0..objects)
+            .map(|number| numbered(scenario, NUMBERED, number))
+            .collect(),
+        Some(Asked::Waves) => (0..WAVES)
+            .map(|number| numbered(scenario, NUMBERED_SLOW, number))
+            .collect(),
+        Some(Asked::One) | None => by_route(scenario),
+    }
+}
+
+/// A request that any server of `scenario` can answer at once, to see whether it does.
+#[must_use]
+pub fn probe(scenario: &Scenario) -> Request {
+    let (host, prefix) = match scenario.route_table().into_iter().next() {
+        Some(route) => route,
+        None => (HOST.to_owned(), String::new()),
+    };
+    request(scenario, &host, &prefix)
+}
+
+/// One, or one for each route.
+fn by_route(scenario: &Scenario) -> Vec<Request> {
     let table = scenario.route_table();
     if table.is_empty() {
-        return vec![request(scenario, "bench.test", "")];
+        return vec![probe(scenario)];
     }
     table
         .iter()
         .map(|(host, prefix)| request(scenario, host, prefix))
         .collect()
+}
+
+/// A request for an object that has a number.
+fn numbered(scenario: &Scenario, first: &str, number: usize) -> Request {
+    let size = match scenario.exchange {
+        Exchange::Get(size) | Exchange::Upload(size) => size,
+        Exchange::GetMixed => body::mixed_size(number),
+    };
+    let name = body::name_of(size);
+    Request {
+        bytes: get(&format!("/{first}/{number}/{name}"), HOST, ""),
+        expect: body::of_number(number, size),
+    }
 }
 
 /// One request of `scenario` to `host`, for a path below `prefix`.
@@ -32,25 +77,24 @@ fn request(scenario: &Scenario, host: &str, prefix: &str) -> Request {
     } else {
         ""
     };
-    let agent = "User-Agent: ringfence-bench\r\nAccept: */*\r\n";
     match scenario.exchange {
-        Exchange::Get(size) => {
-            let name = body::NAMED
-                .iter()
-                .find(|(_, named)| *named == size)
-                .map_or("128", |(name, _)| name);
-            let head =
-                format!("GET {prefix}/{name} HTTP/1.1\r\nHost: {host}\r\n{agent}{connection}\r\n");
-            Request {
-                bytes: head.into_bytes(),
-                expect: body::of(size),
-            }
-        }
+        Exchange::Get(size) => Request {
+            bytes: get(
+                &format!("{prefix}/{}", body::name_of(size)),
+                host,
+                connection,
+            ),
+            expect: body::of(size),
+        },
+        Exchange::GetMixed => Request {
+            bytes: get(&format!("{prefix}/128"), host, connection),
+            expect: body::of(128),
+        },
         Exchange::Upload(size) => {
             let length =
                 format!("Content-Type: application/octet-stream\r\nContent-Length: {size}\r\n");
             let head = format!(
-                "POST {prefix}/upload HTTP/1.1\r\nHost: {host}\r\n{agent}{length}{connection}\r\n"
+                "POST {prefix}/upload HTTP/1.1\r\nHost: {host}\r\n{AGENT}{length}{connection}\r\n"
             );
             Request {
                 bytes: [head.as_bytes(), body::of(size)].concat(),
@@ -58,6 +102,11 @@ fn request(scenario: &Scenario, host: &str, prefix: &str) -> Request {
             }
         }
     }
+}
+
+/// The head of a GET.
+fn get(path: &str, host: &str, connection: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{AGENT}{connection}\r\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -84,6 +133,25 @@ mod tests {
         let (head, body) = upload.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("Content-Length: 1048576"));
         assert_eq!(body.as_bytes(), body::of(body::LARGEST));
+    }
+
+    #[test]
+    fn objects_that_have_numbers_have_a_request_each() {
+        let mixed = requests(find("mixed").unwrap());
+        assert_eq!(mixed.len(), 100_000);
+        assert!(
+            mixed[12]
+                .bytes
+                .starts_with(b"GET /object/12/16k HTTP/1.1\r\n")
+        );
+        assert_eq!(mixed[12].expect, body::for_path("/object/12/16k").unwrap());
+        assert!(text("stampede").starts_with("GET /slow/0/4k "));
+    }
+
+    #[test]
+    fn what_is_asked_first_is_none_of_what_all_ask_for_at_once() {
+        let first = probe(find("stampede").unwrap());
+        assert!(first.bytes.starts_with(b"GET /4k HTTP/1.1\r\n"));
     }
 
     #[test]

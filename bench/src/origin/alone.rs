@@ -1,18 +1,21 @@
 //! Our own origin: one event at a time, one answer in one write, so that nothing reaches the proxy in batches.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
 use crate::body;
 use crate::machine::raise_descriptor_limit;
-use crate::origin::answers::Answers;
+use crate::origin::answers::{Answers, Found};
 
 /// Bytes received at once.
 const BUFFER: usize = 256 * 1024;
@@ -33,24 +36,36 @@ struct Client {
     upload: Option<(usize, usize)>,
     /// What is still to be sent of an answer.
     unsent: Option<Answer>,
+    /// An answer that is not to be sent yet.
+    held: Option<Answer>,
+    /// Which of all connections it is.
+    number: u64,
+}
+
+/// An answer that is due later, and whose it is.
+#[derive(Debug)]
+struct Due {
+    at: Instant,
+    descriptor: i32,
+    number: u64,
 }
 
 /// An answer and how far it was sent.
 #[derive(Debug)]
 struct Answer {
-    bytes: &'static [u8],
+    bytes: Cow<'static, [u8]>,
     sent: usize,
     /// Whether the next event is that there is room to send.
     waits: bool,
 }
 
-/// Serves on `addresses` until the process is ended.
+/// Serves on `addresses` until the process is ended. `cacheable` has answers say for how long they may be kept.
 ///
 /// # Errors
 /// That an address cannot be listened on, or what the kernel says about epoll.
-pub fn serve(addresses: &[SocketAddr]) -> io::Result<()> {
+pub fn serve(addresses: &[SocketAddr], cacheable: bool) -> io::Result<()> {
     raise_descriptor_limit();
-    let answers = Answers::new();
+    let mut answers = Answers::new(cacheable);
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     let mut listeners = HashMap::new();
     for address in addresses {
@@ -62,23 +77,56 @@ pub fn serve(addresses: &[SocketAddr]) -> io::Result<()> {
         listeners.insert(listener.as_raw_fd(), listener);
     }
     let mut clients: HashMap<i32, Client> = HashMap::new();
+    let mut numbers = 0..;
+    // All are late by as much, so that they are due in the order in which they came.
+    let mut later: VecDeque<Due> = VecDeque::new();
     let mut buffer = vec![0; BUFFER];
     let mut events = Vec::with_capacity(1);
     loop {
         events.clear();
-        match epoll::wait(&epoll, spare_capacity(&mut events), None) {
+        let wait = later.front().map(|due| timespec(due.at));
+        match epoll::wait(&epoll, spare_capacity(&mut events), wait.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
+        release(&mut later, &mut clients, &epoll);
         let Some(number) = events.first().map(|event| event.data.u64() as i32) else {
             continue;
         };
         if let Some(listener) = listeners.get(&number) {
-            accept(listener, &epoll, &mut clients)?;
-        } else if let Some(client) = clients.get_mut(&number)
-            && client.advance(&answers, &epoll, &mut buffer).is_err()
-        {
-            clients.remove(&number);
+            let number = numbers.next().unwrap_or_default();
+            accept(listener, number, &epoll, &mut clients)?;
+        } else if let Some(client) = clients.get_mut(&number) {
+            match client.advance(&mut answers, &epoll, &mut buffer) {
+                Ok(due) => later.extend(due),
+                Err(_) => drop(clients.remove(&number)),
+            }
+        }
+    }
+}
+
+/// The time from now to `at`.
+fn timespec(at: Instant) -> Timespec {
+    let left = at.saturating_duration_since(Instant::now());
+    Timespec {
+        tv_sec: left.as_secs().cast_signed(),
+        tv_nsec: left.subsec_nanos().into(),
+    }
+}
+
+/// Sends the answers that are due.
+fn release(later: &mut VecDeque<Due>, clients: &mut HashMap<i32, Client>, epoll: impl AsFd) {
+    let now = Instant::now();
+    while let Some(due) = later.pop_front_if(|due| due.at <= now) {
+        let Some(client) = clients.get_mut(&due.descriptor) else {
+            continue;
+        };
+        // Another one may have its descriptor by now.
+        if client.number == due.number {
+            client.unsent = client.held.take();
+            if client.send(epoll.as_fd()).is_err() {
+                clients.remove(&due.descriptor);
+            }
         }
     }
 }
@@ -96,6 +144,7 @@ fn data(socket: &impl AsRawFd) -> EventData {
 /// Accepts one connection.
 fn accept(
     listener: &TcpListener,
+    number: u64,
     epoll: impl AsFd,
     clients: &mut HashMap<i32, Client>,
 ) -> io::Result<()> {
@@ -115,41 +164,55 @@ fn accept(
             piece: Vec::new(),
             upload: None,
             unsent: None,
+            held: None,
+            number,
         },
     );
     Ok(())
 }
 
 impl Client {
-    /// Does what an event allows. An error means that the connection is over.
+    /// Does what an event allows; says what of it is due later. An error means that the connection is over.
     fn advance(
         &mut self,
-        answers: &Answers,
+        answers: &mut Answers,
         epoll: impl AsFd,
         buffer: &mut [u8],
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Due>> {
         if self.unsent.is_some() {
-            return self.send(epoll);
+            return self.send(epoll).map(|()| None);
         }
         let count = match self.stream.read(buffer) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             Err(error) => return Err(error),
         };
-        if let Some(bytes) = self.take(&buffer[..count], answers)? {
-            self.unsent = Some(Answer {
-                bytes,
-                sent: 0,
-                waits: false,
-            });
-            self.send(epoll)?;
+        if self.held.is_some() {
+            return Err(io::Error::other("a request before the last one's answer"));
         }
-        Ok(())
+        let Some(found) = self.take(&buffer[..count], answers)? else {
+            return Ok(None);
+        };
+        let answer = Answer {
+            bytes: found.bytes,
+            sent: 0,
+            waits: false,
+        };
+        if found.after.is_zero() {
+            self.unsent = Some(answer);
+            return self.send(epoll).map(|()| None);
+        }
+        self.held = Some(answer);
+        Ok(Some(Due {
+            at: Instant::now() + found.after,
+            descriptor: self.stream.as_raw_fd(),
+            number: self.number,
+        }))
     }
 
     /// Takes what was received; says the answer when the request is whole.
-    fn take(&mut self, bytes: &[u8], answers: &Answers) -> io::Result<Option<&'static [u8]>> {
+    fn take(&mut self, bytes: &[u8], answers: &mut Answers) -> io::Result<Option<Found>> {
         if self.upload.is_some() {
             return self.take_body(bytes, answers);
         }
@@ -179,7 +242,7 @@ impl Client {
     }
 
     /// Compares the next piece of a request body with what the load sends.
-    fn take_body(&mut self, bytes: &[u8], answers: &Answers) -> io::Result<Option<&'static [u8]>> {
+    fn take_body(&mut self, bytes: &[u8], answers: &mut Answers) -> io::Result<Option<Found>> {
         let Some((received, length)) = self.upload else {
             return Ok(None);
         };
@@ -187,7 +250,10 @@ impl Client {
         let right = body::of(length).get(received..end) == Some(bytes);
         if !right {
             self.upload = None;
-            return Ok(Some(answers.wrong_upload));
+            return Ok(Some(Found {
+                bytes: answers.wrong_upload.into(),
+                after: Duration::ZERO,
+            }));
         }
         self.upload = (end < length).then_some((end, length));
         Ok((end == length).then(|| answers.find("/128")))

@@ -2,6 +2,7 @@
 
 pub mod alone;
 mod answers;
+pub mod count;
 pub mod nginx;
 pub mod place;
 
@@ -47,6 +48,12 @@ impl FromStr for Kind {
     }
 }
 
+/// The path at which an origin tells how many requests it has had.
+pub const COUNT: &str = "/count";
+
+/// For how long its answers may be kept where they may at all, in seconds.
+const MAX_AGE: u32 = 86_400;
+
 /// Prepares an origin and says how to start it.
 ///
 /// # Errors
@@ -61,6 +68,9 @@ pub fn prepare(kind: Kind, place: &Place<'_>) -> io::Result<Program> {
 /// How to start our own origin: this program, called otherwise.
 fn alone_program(place: &Place<'_>) -> io::Result<Program> {
     let mut command = vec![std::env::current_exe()?.into_os_string(), "origin".into()];
+    if place.cacheable {
+        command.push("--cacheable".into());
+    }
     command.extend(
         place
             .addresses

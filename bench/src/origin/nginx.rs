@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 
 use crate::body;
+use crate::origin::MAX_AGE;
 use crate::origin::place::Place;
 use crate::peer::installed::find_program;
 use crate::process::Program;
@@ -51,6 +52,10 @@ pub fn config(place: &Place<'_>) -> String {
     let listen: String = place.addresses.iter().enumerate().map(listen).collect();
     // Each listening address takes a connection object of every worker.
     let connections = place.addresses.len() + 16_384;
+    let cache_control = match place.cacheable {
+        true => format!("add_header Cache-Control max-age={MAX_AGE};"),
+        false => String::new(),
+    };
     fill(
         TEMPLATE,
         &[
@@ -59,32 +64,45 @@ pub fn config(place: &Place<'_>) -> String {
             ("connections", &connections.to_string()),
             ("dir", &place.dir.to_string_lossy()),
             ("listen", listen.trim_end()),
+            ("cache_control", &cache_control),
         ],
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
     use std::path::Path;
 
     use super::*;
     use crate::machine::Cpus;
     use crate::origin::place::addresses;
 
+    fn config_of(addresses: &[SocketAddr], cacheable: bool) -> String {
+        config(&Place {
+            dir: Path::new("/d"),
+            addresses,
+            cpus: &Cpus(vec![1]),
+            workers: 1,
+            cacheable,
+        })
+    }
+
     #[test]
     fn every_address_is_listened_on() {
         let addresses = addresses(3, 9_000);
-        let place = Place {
-            dir: Path::new("/d"),
-            addresses: &addresses,
-            cpus: &Cpus(vec![1]),
-            workers: 1,
-        };
-        let text = config(&place);
-        for address in addresses {
+        let text = config_of(&addresses, false);
+        for address in &addresses {
             assert!(text.contains(&format!("listen {address} ")));
         }
         assert_eq!(text.matches("default_server").count(), 1);
         assert!(text.contains("sendfile on;") && text.contains("tcp_nopush on;"));
+    }
+
+    #[test]
+    fn it_says_what_may_be_kept_only_where_it_is_to_be() {
+        let addresses = addresses(3, 9_000);
+        let says = |cacheable| config_of(&addresses, cacheable).contains("Cache-Control");
+        assert!(says(true) && !says(false));
     }
 }

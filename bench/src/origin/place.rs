@@ -16,6 +16,8 @@ pub struct Place<'a> {
     pub cpus: &'a Cpus,
     /// How many cores the proxies have; it gets as many threads or processes.
     pub workers: usize,
+    /// Whether its answers say for how long they may be kept.
+    pub cacheable: bool,
 }
 
 /// The addresses of `count` servers: one port on as many loopback addresses.

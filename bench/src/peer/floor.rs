@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use crate::peer::installed::Installed;
 use crate::peer::site::Site;
-use crate::scenario::Exchange;
+use crate::scenario::{Asked, Exchange, Scenario};
 
 /// Bytes of a receive buffer for long messages: the fewest steps …
 const LARGE_BUFFER: usize = 256 * 1024;
@@ -42,10 +42,25 @@ pub fn memory_arguments(site: &Site<'_>) -> Vec<OsString> {
     let mut arguments = arguments("memory", site);
     let size = match site.scenario.exchange {
         Exchange::Get(size) => size,
-        Exchange::Upload(_) => 128,
+        Exchange::GetMixed | Exchange::Upload(_) => 128,
     };
     arguments.extend(["--body".into(), size.to_string().into()]);
     arguments
+}
+
+/// Why the relay that asks a server takes no part in a scenario.
+#[must_use]
+pub fn relay_cannot(scenario: &Scenario) -> Option<&'static str> {
+    scenario.cache.map(|_| "it has no cache")
+}
+
+/// Why the other takes no part.
+#[must_use]
+pub fn memory_cannot(scenario: &Scenario) -> Option<&'static str> {
+    match scenario.cache?.asked {
+        Asked::One => None,
+        Asked::Drawn { .. } | Asked::Waves => Some("it holds one answer"),
+    }
 }
 
 /// What both take.

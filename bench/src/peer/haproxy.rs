@@ -9,6 +9,10 @@ use crate::template::fill;
 const TEMPLATE: &str = include_str!("../../peers/haproxy.cfg");
 /// The name of the file.
 const FILE: &str = "haproxy.cfg";
+/// Bytes of the largest object that a scenario has it keep, with its head.
+const LARGEST_OBJECT: usize = 72 * 1024;
+/// The most that it takes for the size of a cache.
+const MOST_MEGABYTES: u64 = 4_095;
 /// The name of the file that maps host and path to a backend, as its documentation advises for many routes.
 const MAP: &str = "routes.map";
 
@@ -30,6 +34,7 @@ pub fn configs(site: &Site<'_>) -> Vec<ConfigFile> {
     } else {
         ("    # no log", "    no log")
     };
+    let cache = cache(site);
     let server = |(number, address)| format!("    server s{number} {address}");
     let servers: Vec<String> = site.servers.iter().enumerate().map(server).collect();
     let text = fill(
@@ -39,6 +44,9 @@ pub fn configs(site: &Site<'_>) -> Vec<ConfigFile> {
             ("cpus", &site.cpus.to_string().replace(',', " ")),
             ("connections", &site.connections().to_string()),
             ("global_log", global_log),
+            ("cache", &cache.section),
+            ("cache_use", cache.rules),
+            ("response", cache.response),
             ("log", log),
             ("listen", &site.listen.to_string()),
             ("route", &route),
@@ -57,6 +65,36 @@ pub fn configs(site: &Site<'_>) -> Vec<ConfigFile> {
         });
     }
     files
+}
+
+/// What it says of its cache.
+struct Cache {
+    section: String,
+    rules: &'static str,
+    /// The rules that responses go through: those of the cache go only through the second kind.
+    response: &'static str,
+}
+
+fn cache(site: &Site<'_>) -> Cache {
+    let Some(cache) = site.scenario.cache else {
+        return Cache {
+            section: String::new(),
+            rules: "    # no cache",
+            response: "http-response",
+        };
+    };
+    let megabytes = (cache.bytes >> 20).clamp(1, MOST_MEGABYTES);
+    Cache {
+        section: format!(
+            "\ncache bench\n    total-max-size {megabytes}\n    max-object-size {LARGEST_OBJECT}\n    max-age 86400"
+        ),
+        // What is found in the cache needs none of the fields that a server gets.
+        rules: "    http-request cache-use bench
+    http-response cache-store bench
+    http-after-response set-header X-Cache HIT if { res.cache_hit }
+    http-after-response set-header X-Cache MISS if !{ res.cache_hit }",
+        response: "http-after-response",
+    }
 }
 
 /// The arguments with which it is started: in the foreground.
@@ -86,6 +124,21 @@ mod tests {
         ] {
             assert!(files[0].text.contains(line), "{line}");
         }
+    }
+
+    #[test]
+    fn it_caches_where_the_scenario_says_so() {
+        let text = &files(Peer::Haproxy, "hit")[0].text;
+        for line in [
+            "cache bench\n    total-max-size 64\n",
+            "http-request cache-use bench",
+            "http-response cache-store bench",
+            "http-after-response add-header Via",
+        ] {
+            assert!(text.contains(line), "{line}");
+        }
+        let text = &files(Peer::Haproxy, "small")[0].text;
+        assert!(!text.contains("cache bench") && !text.contains("http-after-response"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod pingora;
 pub mod ringfence;
 pub mod site;
 pub mod sozu;
+pub mod varnish;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -35,6 +36,8 @@ pub enum Peer {
     Pingora,
     /// Sōzu.
     Sozu,
+    /// Varnish.
+    Varnish,
     /// Ringfence.
     Ringfence,
     /// The relay that does the least a proxy can.
@@ -45,11 +48,12 @@ pub enum Peer {
 
 impl Peer {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Nginx,
         Self::Haproxy,
         Self::Pingora,
         Self::Sozu,
+        Self::Varnish,
         Self::Ringfence,
         Self::Floor,
         Self::Memory,
@@ -65,6 +69,7 @@ impl Peer {
             Self::Haproxy => "haproxy",
             Self::Pingora => "pingora",
             Self::Sozu => "sozu",
+            Self::Varnish => "varnish",
             Self::Ringfence => "ringfence",
             Self::Floor => "floor",
             Self::Memory => "memory",
@@ -87,6 +92,7 @@ impl Peer {
             Self::Haproxy => installed::find("haproxy", "-v", "haproxy"),
             Self::Pingora => installed::find_built(pingora::PROGRAM, "pingora"),
             Self::Sozu => installed::find_built(sozu::PROGRAM, "sozu"),
+            Self::Varnish => varnish::find(),
             Self::Ringfence => ringfence::find(ringfence),
             Self::Floor | Self::Memory => floor::find(),
         }
@@ -100,6 +106,7 @@ impl Peer {
             Self::Haproxy => haproxy::configs(site),
             Self::Pingora => vec![pingora::config(site)],
             Self::Sozu => vec![sozu::config(site)],
+            Self::Varnish => vec![varnish::config(site)],
             Self::Ringfence => vec![ringfence::config(site)],
             Self::Floor | Self::Memory => Vec::new(),
         }
@@ -113,6 +120,7 @@ impl Peer {
             Self::Haproxy => haproxy::arguments(site),
             Self::Pingora => pingora::arguments(site),
             Self::Sozu => sozu::arguments(site),
+            Self::Varnish => varnish::arguments(site),
             Self::Ringfence => ringfence::arguments(site),
             Self::Floor => floor::relay_arguments(site),
             Self::Memory => floor::memory_arguments(site),
@@ -123,8 +131,22 @@ impl Peer {
     #[must_use]
     pub fn cannot(self, scenario: &Scenario) -> Option<&'static str> {
         match self {
+            Self::Nginx => nginx::cannot(scenario),
             Self::Pingora => pingora::cannot(scenario),
-            _ => None,
+            Self::Sozu => sozu::cannot(scenario),
+            Self::Varnish => varnish::cannot(scenario),
+            Self::Floor => floor::relay_cannot(scenario),
+            Self::Memory => floor::memory_cannot(scenario),
+            Self::Haproxy | Self::Ringfence => None,
+        }
+    }
+
+    /// Who takes its place in a scenario: where the cache answers, the floor is what answers from memory.
+    #[must_use]
+    pub fn in_scenario(self, scenario: &Scenario) -> Self {
+        match self {
+            Self::Floor if scenario.cache.is_some() => Self::Memory,
+            peer => peer,
         }
     }
 
@@ -218,6 +240,18 @@ pub(crate) mod tests {
                 assert!(text.contains(&server.to_string()), "{peer}: {server}");
             }
         }
+    }
+
+    #[test]
+    fn a_cache_is_held_against_what_answers_from_memory() {
+        let floor = |name| Peer::Floor.in_scenario(scenario::find(name).unwrap());
+        assert_eq!((floor("small"), floor("hit")), (Peer::Floor, Peer::Memory));
+        let cannot = |peer: Peer, name| peer.cannot(scenario::find(name).unwrap()).is_some();
+        assert!(!cannot(Peer::Memory, "hit") && cannot(Peer::Memory, "mixed"));
+        for peer in [Peer::Pingora, Peer::Sozu, Peer::Floor] {
+            assert!(cannot(peer, "hit") && !cannot(peer, "small"), "{peer}");
+        }
+        assert!(cannot(Peer::Varnish, "small") && !cannot(Peer::Varnish, "hit"));
     }
 
     #[test]

@@ -3,12 +3,17 @@
 use std::ffi::OsString;
 
 use crate::peer::site::{ConfigFile, Site};
+use crate::scenario::{Asked, Scenario};
 use crate::template::fill;
 
 /// The configuration, with places.
 const TEMPLATE: &str = include_str!("../../peers/nginx.conf");
 /// The name of the file.
 const FILE: &str = "nginx.conf";
+/// The most objects that it is made to cache, each of which is a file.
+const MOST_FILES: usize = 100_000;
+/// Files of the cache that are kept open, where there are as many descriptors.
+const MOST_OPEN_FILES: u64 = 40_000;
 
 /// The configuration for a site.
 #[must_use]
@@ -39,6 +44,7 @@ pub fn config(site: &Site<'_>) -> ConfigFile {
             ),
             ("dir", &site.dir.to_string_lossy()),
             ("access_log", &access_log),
+            ("cache", &cache(site)),
             ("servers", &servers.join("\n")),
             ("sites", sites(site).trim_end()),
         ],
@@ -55,6 +61,41 @@ pub fn arguments(site: &Site<'_>) -> Vec<OsString> {
         "-e".into(),
         "stderr".into(),
     ]
+}
+
+/// What it says of its cache: files under its directory, which the kernel keeps in memory, open ones kept open and sent by
+/// `sendfile`; one request for each missing object.
+fn cache(site: &Site<'_>) -> String {
+    let Some(cache) = site.scenario.cache else {
+        return String::new();
+    };
+    let dir = site.dir.display();
+    // A key takes 128 bytes, and an open file a descriptor.
+    let files = (site.descriptors / 2).min(MOST_OPEN_FILES);
+    format!(
+        "
+    proxy_cache_path {dir}/cache levels=1:2 keys_zone=bench:32m max_size={bytes} inactive=1d use_temp_path=off
+                     manager_files=1000 manager_sleep=10ms;
+    proxy_cache bench;
+    proxy_cache_lock on;
+    add_header X-Cache $upstream_cache_status always;
+    sendfile on;
+    tcp_nopush on;
+    open_file_cache max={files} inactive=1d;
+    open_file_cache_valid 1d;",
+        bytes = cache.bytes,
+    )
+}
+
+/// Why it takes no part in a scenario.
+#[must_use]
+pub fn cannot(scenario: &Scenario) -> Option<&'static str> {
+    match scenario.cache?.asked {
+        Asked::Drawn { objects, .. } if objects > MOST_FILES => {
+            Some("it would fill a file system with so many files")
+        }
+        _ => None,
+    }
 }
 
 /// One server block for everything, or one for each host with a location for each of its paths.
@@ -113,6 +154,21 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line}");
         }
+    }
+
+    #[test]
+    fn it_caches_where_the_scenario_says_so() {
+        let text = &files(Peer::Nginx, "hit")[0].text;
+        for line in [
+            "proxy_cache_path /d/cache levels=1:2 keys_zone=bench:32m max_size=67108864 ",
+            "proxy_cache bench;",
+            "proxy_cache_lock on;",
+            "sendfile on;",
+            "open_file_cache max=10000 ",
+        ] {
+            assert!(text.contains(line), "{line}");
+        }
+        assert!(!files(Peer::Nginx, "small")[0].text.contains("proxy_cache"));
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub fn cannot(scenario: &Scenario) -> Option<&'static str> {
         Some("it has no router")
     } else if scenario.log {
         Some("it has no access log")
+    } else if scenario.cache.is_some() {
+        Some("it has no cache but one that its user programs")
     } else {
         None
     }
@@ -70,6 +72,7 @@ mod tests {
     fn what_it_lacks_is_said() {
         let cannot = |name| Peer::Pingora.cannot(scenario::find(name).unwrap());
         assert!(cannot("routes").is_some() && cannot("log").is_some());
+        assert!(cannot("hit").is_some());
         assert_eq!(cannot("servers"), None);
     }
 }

@@ -41,6 +41,10 @@ pub fn config(site: &Site<'_>) -> ConfigFile {
         ),
         false => "format = \"off\"".to_owned(),
     };
+    let cache = match site.scenario.cache {
+        Some(cache) => format!("\n[cache]\nsize = \"{}B\"\n", cache.bytes),
+        None => String::new(),
+    };
     let servers: Vec<String> = site
         .servers
         .iter()
@@ -56,6 +60,7 @@ pub fn config(site: &Site<'_>) -> ConfigFile {
             ("connections", &site.connections().to_string()),
             ("admin", &site.admin.to_string()),
             ("access_log", &log),
+            ("cache", &cache),
             ("servers", &servers.join("\n")),
             ("routes", routes(site).trim_end()),
         ],
@@ -76,7 +81,11 @@ pub fn arguments(site: &Site<'_>) -> Vec<OsString> {
 fn routes(site: &Site<'_>) -> String {
     let table = site.scenario.route_table();
     if table.is_empty() {
-        return "[[route]]\nupstream = \"app\"\n".to_owned();
+        let cache = match site.scenario.cache {
+            Some(_) => "cache = true\n",
+            None => "",
+        };
+        return format!("[[route]]\nupstream = \"app\"\n{cache}");
     }
     let route = |(host, prefix): &(String, String)| {
         format!("[[route]]\nhost = \"{host}\"\npath = \"{prefix}/*\"\nupstream = \"app\"\n\n")
@@ -121,6 +130,14 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line}");
         }
+    }
+
+    #[test]
+    fn it_caches_where_the_scenario_says_so() {
+        let text = &files(Peer::Ringfence, "hit")[0].text;
+        assert!(text.contains("[cache]\nsize = \"67108864B\"\n"), "{text}");
+        assert!(text.contains("cache = true"));
+        assert!(!files(Peer::Ringfence, "small")[0].text.contains("cache"));
     }
 
     #[test]

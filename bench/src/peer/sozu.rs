@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use crate::peer::site::{ConfigFile, Site};
+use crate::scenario::Scenario;
 use crate::template::fill;
 
 /// The program.
@@ -54,6 +55,12 @@ pub fn config(site: &Site<'_>) -> ConfigFile {
 #[must_use]
 pub fn arguments(site: &Site<'_>) -> Vec<OsString> {
     vec!["-c".into(), site.dir.join(FILE).into(), "start".into()]
+}
+
+/// Why it takes no part in a scenario.
+#[must_use]
+pub fn cannot(scenario: &Scenario) -> Option<&'static str> {
+    scenario.cache.map(|_| "it has no cache")
 }
 
 /// One frontend for everything, or one for each host and path.

@@ -182,6 +182,7 @@ const fn colour(peer: Peer) -> &'static str {
         Peer::Haproxy => "#0072b2",
         Peer::Pingora => "#cc79a7",
         Peer::Sozu => "#e69f00",
+        Peer::Varnish => "#000000",
         Peer::Ringfence => "#d55e00",
         Peer::Floor => "#999999",
         Peer::Memory => "#56b4e9",

@@ -62,9 +62,13 @@ pub struct Row {
     pub idle_bytes: Option<Spread>,
     /// CPU time for each request beside the idle connections, over that without them.
     pub beside_idle: Option<Spread>,
+    /// The share of requests that the cache answered, 0 to 1.
+    pub hits: Option<Spread>,
+    /// Requests that reached the origin for each time that all asked for the same at once.
+    pub fetches: Option<Spread>,
     /// CPU time for each request over nginx's.
     pub to_nginx: Option<Spread>,
-    /// CPU time for each request over the floor's.
+    /// CPU time for each request over the floor's; where a cache answers, that is what answers from memory.
     pub to_floor: Option<Spread>,
 }
 
@@ -99,7 +103,7 @@ impl Comparison {
     fn row(&self, entry: &Entry) -> Row {
         let spread =
             |figure: fn(&Figures) -> f64| Spread::of(entry.each(figure).into_iter().flatten());
-        let idle = |figure: fn(&Figures) -> Option<f64>| {
+        let some = |figure: fn(&Figures) -> Option<f64>| {
             Spread::of(entry.counted().flatten().filter_map(figure))
         };
         let ratio = |peer| {
@@ -123,10 +127,12 @@ impl Comparison {
             p99_us: spread(|figures| figures.p99_us),
             p999_us: spread(|figures| figures.p999_us),
             peak_memory: spread(|figures| figures.peak_memory as f64),
-            idle_bytes: idle(Figures::idle_bytes),
-            beside_idle: idle(Figures::beside_idle),
+            idle_bytes: some(Figures::idle_bytes),
+            beside_idle: some(Figures::beside_idle),
+            hits: some(Figures::hits),
+            fetches: some(Figures::fetches),
             to_nginx: ratio(Peer::Nginx),
-            to_floor: ratio(Peer::Floor),
+            to_floor: ratio(Peer::Floor).or_else(|| ratio(Peer::Memory)),
         }
     }
 }
@@ -163,6 +169,7 @@ pub(crate) mod tests {
             p999_us: 12_345.6,
             peak_memory: 10 * 1024 * 1024,
             idle: None,
+            cache: None,
         };
         Round {
             figures: Some(figures),

@@ -25,6 +25,11 @@ const COLUMNS: [&str; 13] = [
 /// Those that come with idle connections.
 const IDLE_COLUMNS: [&str; 2] = ["KiB/idle", "× without"];
 
+/// The one that comes with a cache.
+const HITS_COLUMN: &str = "hit %";
+/// The one that comes where all clients ask for the same at once.
+const FETCHES_COLUMN: &str = "fetches";
+
 /// The table of a comparison under a heading, with what made rounds void below it.
 #[must_use]
 pub fn render(comparison: &Comparison) -> String {
@@ -34,14 +39,9 @@ pub fn render(comparison: &Comparison) -> String {
     let (name, about, origin) = (comparison.scenario, &comparison.about, comparison.origin);
     let heading = format!("### {name}: {about}{rate} · origin {origin}\n\n");
     let rows = comparison.rows();
-    let beside_idle = rows.iter().any(|row| row.idle_bytes.is_some());
-    let idle_columns: &[&str] = if beside_idle { &IDLE_COLUMNS } else { &[] };
-    let columns = COLUMNS
-        .iter()
-        .chain(idle_columns)
-        .map(|name| (*name).to_owned());
-    let mut lines = vec![columns.collect::<Vec<_>>()];
-    lines.extend(rows.iter().map(|row| cells(row, beside_idle)));
+    let extra = Extra::of(&rows);
+    let mut lines = vec![extra.columns()];
+    lines.extend(rows.iter().map(|row| cells(row, extra)));
     let voids: String = comparison
         .voids()
         .iter()
@@ -51,8 +51,36 @@ pub fn render(comparison: &Comparison) -> String {
     format!("{heading}{}{voids}{gap}", align(&lines))
 }
 
+/// Columns that some tables have.
+#[derive(Clone, Copy)]
+struct Extra {
+    idle: bool,
+    hits: bool,
+    fetches: bool,
+}
+
+impl Extra {
+    /// Those that these rows have figures for.
+    fn of(rows: &[Row]) -> Self {
+        Self {
+            idle: rows.iter().any(|row| row.idle_bytes.is_some()),
+            hits: rows.iter().any(|row| row.hits.is_some()),
+            fetches: rows.iter().any(|row| row.fetches.is_some()),
+        }
+    }
+
+    /// The names of all columns.
+    fn columns(self) -> Vec<String> {
+        let idle = IDLE_COLUMNS.iter().filter(|_| self.idle);
+        let hits = self.hits.then_some(&HITS_COLUMN);
+        let fetches = self.fetches.then_some(&FETCHES_COLUMN);
+        let all = COLUMNS.iter().chain(idle).chain(hits).chain(fetches);
+        all.map(|name| (*name).to_owned()).collect()
+    }
+}
+
 /// One row.
-fn cells(row: &Row, beside_idle: bool) -> Vec<String> {
+fn cells(row: &Row, extra: Extra) -> Vec<String> {
     let median = |spread: Option<Spread>, show: fn(f64) -> String| match spread {
         Some(spread) => show(spread.median),
         None => NOTHING.to_owned(),
@@ -77,11 +105,17 @@ fn cells(row: &Row, beside_idle: bool) -> Vec<String> {
         ratio(row.to_nginx),
         ratio(row.to_floor),
     ];
-    if beside_idle {
+    if extra.idle {
         cells.push(median(row.idle_bytes, |bytes| {
             format!("{:.2}", bytes / 1024.0)
         }));
         cells.push(ratio(row.beside_idle));
+    }
+    if extra.hits {
+        cells.push(median(row.hits, |share| tenths(share * 100.0)));
+    }
+    if extra.fetches {
+        cells.push(median(row.fetches, tenths));
     }
     cells
 }
@@ -157,6 +191,7 @@ mod tests {
     use crate::peer::Peer;
     use crate::report::summary::Entry;
     use crate::report::summary::tests::{comparison, round};
+    use crate::round::{CacheFigures, Figures};
 
     #[test]
     fn numbers_are_easy_to_read() {
@@ -229,6 +264,37 @@ mod tests {
             "–",
         ];
         assert_eq!(cells, right);
+    }
+
+    #[test]
+    fn a_cache_has_columns_of_its_own() {
+        let with = |cache| {
+            let mut one = round(1.0, 1.0);
+            one.figures = one.figures.map(|figures| Figures {
+                cache: Some(cache),
+                ..figures
+            });
+            render(&comparison(vec![Entry {
+                peer: Peer::Varnish,
+                rounds: vec![one],
+            }]))
+        };
+        let hits = with(CacheFigures {
+            hits: 0.784,
+            fetches: None,
+        });
+        assert!(
+            hits.contains("| hit % |") && hits.contains("|  78.4 |"),
+            "{hits}"
+        );
+        let fetches = with(CacheFigures {
+            hits: 0.999,
+            fetches: Some(1.0),
+        });
+        assert!(
+            fetches.contains("| fetches |") && !fetches.contains("hit %"),
+            "{fetches}"
+        );
     }
 
     #[test]

@@ -7,9 +7,10 @@ use crate::peer::Peer;
 use crate::report::summary::{Comparison, Entry};
 use crate::report::table::{align, spread_of};
 use crate::round::Figures;
+use crate::scenario;
 use crate::stats::Spread;
 
-/// The origin that targets are about.
+/// The origin that targets are about, but for scenarios that have one of their own.
 const ORIGIN: Kind = Kind::Nginx;
 
 /// The scenario that others are compared with.
@@ -44,6 +45,10 @@ pub enum Figure {
     IdleKib,
     /// CPU time for each request beside idle connections, over that without them.
     BesideIdle,
+    /// The 99th percentile of latency in milliseconds.
+    P99Ms,
+    /// Requests that reach the origin for each time that all clients ask for the same at once.
+    Fetches,
 }
 
 /// What a figure is divided by.
@@ -56,6 +61,8 @@ pub enum Over {
     Peer(Peer),
     /// The same of that other product which is best at it, in the same rounds.
     Best,
+    /// The same of that one of these which is best at it, in the same rounds.
+    BestOf([Peer; 2]),
     /// The same of Ringfence in the scenario `small` of the same run.
     Base,
 }
@@ -93,8 +100,14 @@ const fn target(scenario: &'static str, figure: Figure, over: Over, most: f64) -
     }
 }
 
+/// The two that a hit is compared with.
+const CACHES: Over = Over::BestOf([Peer::Nginx, Peer::Haproxy]);
+
+/// The most that a hit in a cache of very many objects may cost, over one in a cache of few.
+const ENTRIES: f64 = 1.3;
+
 /// All targets, in the order of the scenarios.
-pub const ALL: [Target; 23] = [
+pub const ALL: [Target; 29] = [
     target("small", Figure::Cpu, Over::Peer(Peer::Nginx), 0.82),
     target("small", Figure::Cpu, Over::Peer(Peer::Haproxy), 0.78),
     target("small", Figure::Cpu, Over::Peer(Peer::Pingora), 0.35),
@@ -118,6 +131,12 @@ pub const ALL: [Target; 23] = [
     target("servers", Figure::Cpu, Over::Base, 1.05),
     target("constant", Figure::P999, Over::Best, 1.0),
     target("cores", Figure::Cpu, Over::Base, 1.05),
+    target("hit", Figure::Cpu, CACHES, 0.65),
+    target("hit", Figure::Cpu, Over::Peer(Peer::Memory), 1.20),
+    target("hit-64k", Figure::Cpu, CACHES, 0.65),
+    target("hit-64k", Figure::Cpu, Over::Peer(Peer::Memory), 1.20),
+    target("stampede", Figure::Fetches, Over::Nothing, 1.0),
+    target("stampede", Figure::P99Ms, Over::Nothing, 230.0),
 ];
 
 /// Holds what was measured against the targets.
@@ -143,28 +162,32 @@ pub fn judge(comparisons: &[&Comparison]) -> Vec<Finding> {
 fn measure(target: Target, comparisons: &[&Comparison]) -> Option<Spread> {
     let of = |scenario| {
         let mut all = comparisons.iter();
-        all.find(|one| one.scenario == scenario && one.origin == ORIGIN)
+        let own = scenario::find(scenario).and_then(|known| known.origin);
+        all.find(|one| one.scenario == scenario && one.origin == own.unwrap_or(ORIGIN))
     };
     let comparison = of(target.scenario)?;
     let ours = comparison.entry(Peer::Ringfence)?;
     let base = match target.over {
         Over::Nothing => return Spread::of(each(ours, target.figure).into_iter().flatten()),
         Over::Peer(peer) => comparison.entry(peer)?,
-        Over::Best => best(comparison, target.figure)?,
+        Over::Best => best(comparison, target.figure, |peer| {
+            peer.is_product() && peer != Peer::Ringfence
+        })?,
+        Over::BestOf(peers) => best(comparison, target.figure, |peer| peers.contains(&peer))?,
         Over::Base => of(BASE)?.entry(Peer::Ringfence)?,
     };
     Spread::of_ratios(&each(ours, target.figure), &each(base, target.figure))
 }
 
-/// The other product with the least median of a figure.
-fn best(comparison: &Comparison, figure: Figure) -> Option<&Entry> {
+/// Of those that are `among`, the one with the least median of a figure.
+fn best(comparison: &Comparison, figure: Figure, among: impl Fn(Peer) -> bool) -> Option<&Entry> {
     let median = |entry: &Entry| {
         Spread::of(each(entry, figure).into_iter().flatten()).map(|spread| spread.median)
     };
     let others = comparison
         .entries
         .iter()
-        .filter(|entry| entry.peer.is_product() && entry.peer != Peer::Ringfence)
+        .filter(|entry| among(entry.peer))
         .filter_map(|entry| Some((entry, median(entry)?)));
     others
         .min_by(|(_, one), (_, other)| one.total_cmp(other))
@@ -173,8 +196,8 @@ fn best(comparison: &Comparison, figure: Figure) -> Option<&Entry> {
 
 /// A figure of each round; `None` for one that does not count.
 fn each(entry: &Entry, figure: Figure) -> Vec<Option<f64>> {
-    // No number where there were no idle connections, and a spread leaves those out.
-    let idle = |figure: fn(&Figures) -> Option<f64>| {
+    // No number where there is no such figure, and a spread leaves those out.
+    let some = |figure: fn(&Figures) -> Option<f64>| {
         entry.each(|figures| figure(figures).unwrap_or(f64::NAN))
     };
     match figure {
@@ -182,8 +205,10 @@ fn each(entry: &Entry, figure: Figure) -> Vec<Option<f64>> {
         Figure::P50 => entry.each(|figures| figures.p50_us),
         Figure::P99 => entry.each(|figures| figures.p99_us),
         Figure::P999 => entry.each(|figures| figures.p999_us),
-        Figure::IdleKib => idle(|figures| Some(figures.idle_bytes()? / 1024.0)),
-        Figure::BesideIdle => idle(Figures::beside_idle),
+        Figure::IdleKib => some(|figures| Some(figures.idle_bytes()? / 1024.0)),
+        Figure::BesideIdle => some(Figures::beside_idle),
+        Figure::P99Ms => entry.each(|figures| figures.p99_us / 1e3),
+        Figure::Fetches => some(Figures::fetches),
     }
 }
 
@@ -221,6 +246,28 @@ pub fn render(findings: &[Finding]) -> String {
     text
 }
 
+/// What a hit in a cache of many objects costs over one in a cache of few, and whether that is within its target.
+#[must_use]
+pub fn of_entries(few: &Comparison, many: &Comparison) -> String {
+    let cost = |comparison: &Comparison| {
+        let ours = comparison.entry(Peer::Ringfence);
+        ours.map_or(Vec::new(), |ours| each(ours, Figure::Cpu))
+    };
+    let Some(ratio) = Spread::of_ratios(&cost(many), &cost(few)) else {
+        return "Not measured: the cost of a hit over entries.\n".to_owned();
+    };
+    let verdict = if ratio.median <= ENTRIES {
+        "met"
+    } else {
+        "**missed**"
+    };
+    let shown = spread_of(ratio, |value| format!("{value:.2}"));
+    format!(
+        "A hit {} costs {shown} × one {}; at most {ENTRIES}: {verdict}.\n",
+        many.about, few.about
+    )
+}
+
 /// What a target is about, in words.
 fn name(target: Target) -> String {
     let figure = match target.figure {
@@ -230,11 +277,14 @@ fn name(target: Target) -> String {
         Figure::P999 => "p99.9",
         Figure::IdleKib => "KiB a connection",
         Figure::BesideIdle => "CPU beside ÷ without",
+        Figure::P99Ms => "p99 in ms",
+        Figure::Fetches => "fetches of an object",
     };
     let over = match target.over {
         Over::Nothing => String::new(),
         Over::Peer(peer) => format!(" ÷ {peer}"),
         Over::Best => " ÷ the best other".to_owned(),
+        Over::BestOf([one, other]) => format!(" ÷ the best of {one} and {other}"),
         Over::Base => format!(" ÷ `{BASE}`"),
     };
     format!("`{}` {figure}{over}", target.scenario)
@@ -244,8 +294,7 @@ fn name(target: Target) -> String {
 mod tests {
     use super::*;
     use crate::report::summary::tests::{beside_idle, comparison, round};
-    use crate::round::Round;
-    use crate::scenario;
+    use crate::round::{CacheFigures, Round};
 
     fn entry(peer: Peer, rounds: Vec<Round>) -> Entry {
         Entry { peer, rounds }
@@ -346,6 +395,69 @@ mod tests {
         );
         let found = finding(&[&many], "many", Figure::P99, Over::Best);
         assert_eq!(found.measured.unwrap().median, 0.5);
+    }
+
+    #[test]
+    fn a_hit_is_compared_with_the_better_of_two() {
+        let one = |peer, cost| entry(peer, vec![round(0.0, cost)]);
+        let hit = of(
+            "hit",
+            vec![
+                one(Peer::Nginx, 10.0),
+                one(Peer::Haproxy, 12.0),
+                one(Peer::Varnish, 5.0),
+                one(Peer::Ringfence, 6.0),
+                one(Peer::Memory, 5.0),
+            ],
+        );
+        let found = finding(&[&hit], "hit", Figure::Cpu, CACHES);
+        assert_eq!(
+            (found.measured.unwrap().median, found.verdict),
+            (0.6, Verdict::Met)
+        );
+        let found = finding(&[&hit], "hit", Figure::Cpu, Over::Peer(Peer::Memory));
+        assert_eq!(
+            (found.measured.unwrap().median, found.verdict),
+            (1.2, Verdict::Met)
+        );
+    }
+
+    #[test]
+    fn a_stampede_stands_for_itself_with_its_own_origin() {
+        let mut one = round(0.0, 10.0);
+        one.figures = one.figures.map(|figures| Figures {
+            p99_us: 231_000.0,
+            cache: Some(CacheFigures {
+                hits: 0.5,
+                fetches: Some(1.0),
+            }),
+            ..figures
+        });
+        let stampede = Comparison {
+            origin: Kind::Alone,
+            ..of("stampede", vec![entry(Peer::Ringfence, vec![one])])
+        };
+        let found = finding(&[&stampede], "stampede", Figure::Fetches, Over::Nothing);
+        assert_eq!(found.verdict, Verdict::Met);
+        let found = finding(&[&stampede], "stampede", Figure::P99Ms, Over::Nothing);
+        assert_eq!(
+            (found.measured.unwrap().median, found.verdict),
+            (231.0, Verdict::Missed)
+        );
+    }
+
+    #[test]
+    fn many_entries_are_held_against_few() {
+        let with = |cost| {
+            of(
+                "entries",
+                vec![entry(Peer::Ringfence, vec![round(0.0, cost)])],
+            )
+        };
+        assert!(of_entries(&with(10.0), &with(12.0)).contains("costs 1.20 × one"));
+        assert!(of_entries(&with(10.0), &with(12.0)).ends_with("met.\n"));
+        assert!(of_entries(&with(10.0), &with(14.0)).contains("**missed**"));
+        assert!(of_entries(&with(10.0), &of("entries", Vec::new())).starts_with("Not measured"));
     }
 
     #[test]

@@ -10,18 +10,23 @@ use std::time::{Duration, Instant};
 use crate::load::Load;
 use crate::load::engine::{Seen, Task};
 use crate::load::idle::{Idle, exchange};
-use crate::load::request::{Request, requests};
+use crate::load::order::{Order, Zipf};
+use crate::load::request::{Request, probe};
+use crate::origin::Kind;
+use crate::origin::count::Counter;
 use crate::peer::Peer;
 use crate::peer::installed::Installed;
 use crate::peer::site::Site;
 use crate::port;
 use crate::process::{Cost, Group};
-use crate::round::{Figures, IdleFigures, Measured, Round};
-use crate::scenario::Scenario;
+use crate::round::{CacheFigures, Figures, IdleFigures, Measured, Round};
+use crate::scenario::{Asked, Cache, Scenario};
 use crate::setting::Setting;
 
 /// How long a program may take until it answers; ten thousand routes have to be read in it.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
+/// How long filling a cache may take, for each of its two steps.
+const FILLS_WITHIN: Duration = Duration::from_secs(180);
 /// How often that is tried.
 const TRY_EVERY: Duration = Duration::from_millis(10);
 
@@ -38,6 +43,10 @@ pub struct Contest<'a> {
     pub scenario: &'a Scenario,
     /// The servers behind it.
     pub servers: &'a [SocketAddr],
+    /// What they are.
+    pub origin: Kind,
+    /// The requests of the scenario.
+    pub requests: &'a Arc<Vec<Request>>,
     /// Requests a second; `None` = as fast as answers come.
     pub rate: Option<f64>,
 }
@@ -73,17 +82,19 @@ impl Contest<'_> {
             descriptors: self.setting.descriptors,
         };
         let mut group = Group::start(self.peer.prepare(self.installed, &site)?)?;
-        wait_until_it_answers(&group, site.listen, &requests(self.scenario)[0])?;
+        wait_until_it_answers(&group, site.listen, &probe(self.scenario))?;
         act(&mut group, &site)
     }
 
     /// As [`Self::run`], with what goes wrong handed back.
     fn try_run(&self) -> io::Result<Round> {
         self.with_proxy(|group, site| {
-            let requests = Arc::new(requests(self.scenario));
+            if let Some(cache) = &self.scenario.cache {
+                self.fill(cache, group, site.listen)?;
+            }
             let mut measured = match self.scenario.idle {
-                0 => self.measure(group, site.listen, &requests)?,
-                idle => self.measure_beside(idle, group, site.listen, &requests)?,
+                0 => self.measure(group, site.listen)?,
+                idle => self.measure_beside(idle, group, site.listen)?,
             };
             group.stop();
             if self.scenario.log && self.peer.has_access_log() {
@@ -93,34 +104,110 @@ impl Contest<'_> {
         })
     }
 
-    /// Loads the proxy and measures it.
-    fn measure(
+    /// Asks once for each object that a cache is to have, and then so often as its scenario says.
+    fn fill(&self, cache: &Cache, group: &Group, target: SocketAddr) -> io::Result<()> {
+        let Asked::Drawn {
+            objects, settle, ..
+        } = cache.asked
+        else {
+            return Ok(());
+        };
+        let orders = [(Order::InTurn, objects as u64), (self.order(), settle)];
+        for (order, answers) in orders {
+            self.ask_for(order, answers, group, target)?;
+        }
+        Ok(())
+    }
+
+    /// Has so many answers come.
+    fn ask_for(
         &self,
+        order: Order,
+        answers: u64,
         group: &Group,
         target: SocketAddr,
-        requests: &Arc<Vec<Request>>,
-    ) -> io::Result<Measured> {
-        let task = Task {
+    ) -> io::Result<()> {
+        let task = self.task(order, target);
+        let load = Load::start(&task, self.setting.load_threads, &self.setting.load_cpus)?;
+        let deadline = Instant::now() + FILLS_WITHIN;
+        while load.answers() < answers && Instant::now() < deadline {
+            if let Some(why) = group.has_ended() {
+                return Err(io::Error::other(why));
+            }
+            thread::sleep(TRY_EVERY);
+        }
+        let (seen, had) = load.finish()?;
+        if seen.faults.total() > 0 || had < answers {
+            let faults = seen.faults.words();
+            return Err(io::Error::other(format!(
+                "{had} of {answers} answers came while the cache was filled, within {FILLS_WITHIN:?}: {faults}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The order in which the scenario asks.
+    fn order(&self) -> Order {
+        match self.scenario.cache.map(|cache| cache.asked) {
+            Some(Asked::Drawn {
+                objects, exponent, ..
+            }) => Order::Drawn(Arc::new(Zipf::new(objects, exponent))),
+            Some(Asked::Waves) => Order::Waves,
+            Some(Asked::One) | None => Order::InTurn,
+        }
+    }
+
+    /// What the load does.
+    fn task(&self, order: Order, target: SocketAddr) -> Task {
+        Task {
             target,
-            requests: Arc::clone(requests),
+            requests: Arc::clone(self.requests),
+            order,
             connections: self.scenario.connections,
             reconnect: self.scenario.reconnect,
             rate: self.rate,
-        };
+        }
+    }
+
+    /// Loads the proxy and measures it.
+    fn measure(&self, group: &Group, target: SocketAddr) -> io::Result<Measured> {
+        let task = self.task(self.order(), target);
+        let mut counter = Counter::new(self.origin, self.servers[0]);
+        let before = self.reached(&mut counter)?;
         let load = Load::start(&task, self.setting.load_threads, &self.setting.load_cpus)?;
         thread::sleep(self.setting.warm_up);
+        let reached = self.reached(&mut counter)?;
         let start = Sample::take(group, &load)?;
         load.open_window();
         thread::sleep(self.setting.measure);
         let end = Sample::take(group, &load)?;
+        let reached = self.reached(&mut counter)? - reached;
         let (seen, answers) = load.finish()?;
+        let all = self.reached(&mut counter)? - before;
         let peak_memory = group.memory()?.peak;
-        Ok(Measured {
-            figures: self.figures(&start, &end, &seen, peak_memory),
+        let mut figures = self.figures(&start, &end, &seen, peak_memory);
+        figures.cache = self.scenario.cache.map(|_| CacheFigures {
+            hits: 1.0 - reached as f64 / figures.requests as f64,
+            fetches: (seen.waves > 0).then(|| all as f64 / seen.waves as f64),
+        });
+        let mut measured = Measured {
+            figures,
             seen,
             answers,
             void: None,
-        })
+        };
+        if self.scenario.is_all_hits() {
+            measured.check_hits(reached);
+        }
+        Ok(measured)
+    }
+
+    /// How many requests have reached the origin, where that matters.
+    fn reached(&self, counter: &mut Counter) -> io::Result<u64> {
+        match self.scenario.cache {
+            Some(_) => counter.count(),
+            None => Ok(0),
+        }
     }
 
     /// Measures alone first, then beside `count` idle connections, and what those hold of memory.
@@ -129,13 +216,12 @@ impl Contest<'_> {
         count: usize,
         group: &Group,
         target: SocketAddr,
-        requests: &Arc<Vec<Request>>,
     ) -> io::Result<Measured> {
-        let alone = self.measure(group, target, requests)?;
+        let alone = self.measure(group, target)?;
         let before = group.memory()?.now;
-        let idle = Idle::open(target, &requests[0], count)?;
+        let idle = Idle::open(target, &self.requests[0], count)?;
         let after = group.memory()?.now;
-        let mut beside = self.measure(group, target, requests)?;
+        let mut beside = self.measure(group, target)?;
         beside.figures.idle = Some(IdleFigures {
             bytes_each: after.saturating_sub(before) as f64 / count as f64,
             alone_us: alone.figures.cpu_us(),
@@ -167,6 +253,7 @@ impl Contest<'_> {
             p999_us: latency(99.9),
             peak_memory,
             idle: None,
+            cache: None,
         }
     }
 }

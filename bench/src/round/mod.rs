@@ -40,6 +40,17 @@ pub struct Figures {
     pub peak_memory: u64,
     /// What idle connections cost, where the scenario has some.
     pub idle: Option<IdleFigures>,
+    /// What the cache did, where there is one.
+    pub cache: Option<CacheFigures>,
+}
+
+/// What a cache did.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct CacheFigures {
+    /// The share of requests that did not reach the origin, 0 to 1.
+    pub hits: f64,
+    /// Requests that reached it for each time that all connections asked for the same at once, where they do.
+    pub fetches: Option<f64>,
 }
 
 /// What idle connections cost.
@@ -70,6 +81,19 @@ impl Figures {
         self.idle.map(|idle| self.cpu_us() / idle.alone_us)
     }
 
+    /// The share of requests that the cache answered, where there is one and not all ask for the same at once.
+    #[must_use]
+    pub fn hits(&self) -> Option<f64> {
+        let cache = self.cache.filter(|cache| cache.fetches.is_none());
+        cache.map(|cache| cache.hits)
+    }
+
+    /// Requests that reached the origin for each time that all asked for the same at once.
+    #[must_use]
+    pub fn fetches(&self) -> Option<f64> {
+        self.cache?.fetches
+    }
+
     /// Requests a second.
     #[must_use]
     pub fn rate(&self) -> f64 {
@@ -96,6 +120,13 @@ impl Measured {
                 self.answers - lines,
                 self.answers
             ));
+        }
+    }
+
+    /// Where the cache has everything, none of the requests in the window may have `reached` the origin.
+    pub(crate) fn check_hits(&mut self, reached: u64) {
+        if reached > 0 {
+            self.void = Some(format!("{reached} requests reached the origin"));
         }
     }
 
@@ -168,6 +199,19 @@ mod tests {
         assert_eq!(
             lost.into_round().void.as_deref(),
             Some("1 of 3 log lines are missing")
+        );
+    }
+
+    #[test]
+    fn a_miss_where_there_should_be_none_makes_a_round_void() {
+        let mut cached = measured();
+        cached.check_hits(0);
+        assert_eq!(cached.into_round().void, None);
+        let mut missed = measured();
+        missed.check_hits(2);
+        assert_eq!(
+            missed.into_round().void.as_deref(),
+            Some("2 requests reached the origin")
         );
     }
 

@@ -36,6 +36,7 @@ mod runtime;
 mod scratch;
 mod send;
 mod shared_buf;
+mod shelf;
 mod shortage;
 pub mod sim;
 mod spares;
@@ -64,6 +65,7 @@ pub use self::runtime::{
 };
 pub use self::scratch::Scratch;
 pub use self::shared_buf::SharedBuf;
+pub use self::shelf::shelve;
 pub use self::shortage::is_shortage;
 pub use self::spares::Spares;
 pub use self::stream::Stream;

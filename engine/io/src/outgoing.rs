@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::lease::Lease;
 use crate::scratch::Scratch;
+use crate::shelf::{Place, place_of};
 
 /// Bytes that are rather copied behind a head than sent from where they are: the kernel takes one
 /// run of bytes at less cost than several.
@@ -79,6 +80,14 @@ impl Outgoing {
     /// Bytes in all.
     pub(crate) fn len(&self) -> usize {
         self.parts().iter().map(|part| part.len()).sum()
+    }
+
+    /// Where its body lies, if the kernel can send it from there, and nothing comes behind it.
+    pub(crate) fn place(&self) -> Option<Place> {
+        match &self.body {
+            Payload::Bytes(bytes) if self.tail.is_empty() => place_of(bytes),
+            _ => None,
+        }
     }
 
     /// Makes one run of bytes of it where the copy costs less than the run spared.

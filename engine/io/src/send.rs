@@ -14,6 +14,7 @@ use crate::driver::Source;
 use crate::outgoing::Outgoing;
 use crate::pipe::Pipe;
 use crate::pool;
+use crate::shelf::Place;
 use crate::stream::Stream;
 
 /// Bytes up to which a send ends when the driver has them: as a socket's own buffer would.
@@ -36,7 +37,16 @@ impl Stream {
         }
         out.join();
         let mut wait = Wait::default();
-        if self.source.takes_over() {
+        let place = out.place().filter(|_| self.source.sends_files());
+        if let Some(place) = place {
+            self.turn().await?;
+            let load = Load::Shelved {
+                out,
+                sent: 0,
+                place,
+            };
+            self.send_load(load, &mut wait).await?;
+        } else if self.source.takes_over() {
             let few = out.len() <= LENT;
             self.turn().await?;
             budget::spend(out.len());
@@ -45,8 +55,8 @@ impl Stream {
                 poll_fn(|cx| self.poll_flushed(cx, &mut wait)).await?;
             }
         } else {
-            let mut rest = Rest::of(Load::Memory { out, sent: 0 });
-            poll_fn(|cx| self.poll_send(cx, &mut rest, &mut wait)).await?;
+            let load = Load::Memory { out, sent: 0 };
+            self.send_load(load, &mut wait).await?;
         }
         self.poisoned.set(false);
         self.end_wait(&wait);
@@ -63,9 +73,8 @@ impl Stream {
             return Err(poisoned());
         }
         let mut wait = Wait::default();
-        let mut rest = Rest::of(Load::Pipe(pipe));
         self.turn().await?;
-        poll_fn(|cx| self.poll_send(cx, &mut rest, &mut wait)).await?;
+        self.send_load(Load::Pipe(pipe), &mut wait).await?;
         self.poisoned.set(false);
         self.end_wait(&wait);
         Ok(())
@@ -113,6 +122,11 @@ impl Stream {
             self.send_deadline.park(cx.waker());
         }
         polled
+    }
+
+    async fn send_load(&self, load: Load, wait: &mut Wait) -> io::Result<()> {
+        let mut rest = Rest { load, full: false };
+        poll_fn(|cx| self.poll_send(cx, &mut rest, wait)).await
     }
 
     fn poll_send(
@@ -248,21 +262,21 @@ struct Rest {
 enum Load {
     /// Bytes in our memory, `sent` of which have gone.
     Memory { out: Outgoing, sent: usize },
+    /// The same where the body lies on the shelf.
+    Shelved {
+        out: Outgoing,
+        sent: usize,
+        place: Place,
+    },
     /// Bytes that are with the kernel.
     Pipe(Pipe),
-}
-
-impl Rest {
-    fn of(load: Load) -> Self {
-        Self { load, full: false }
-    }
 }
 
 impl Load {
     /// Bytes that are left.
     fn len(&self) -> usize {
         match self {
-            Self::Memory { out, sent } => out.len() - sent,
+            Self::Memory { out, sent } | Self::Shelved { out, sent, .. } => out.len() - sent,
             Self::Pipe(pipe) => pipe.len(),
         }
     }
@@ -276,7 +290,39 @@ impl Load {
                 *sent += n;
                 Ok(n)
             }
+            Self::Shelved { out, sent, place } => {
+                let n = send_shelved(out, *sent, *place, source)?;
+                *sent += n;
+                Ok(n)
+            }
             Self::Pipe(pipe) => pipe.drain(source),
         }
+    }
+}
+
+/// Sends what there is room for of what is left of a head and a body on the shelf.
+fn send_shelved(
+    out: &Outgoing,
+    sent: usize,
+    place: Place,
+    source: &Source,
+) -> Result<usize, Errno> {
+    let mut gone = 0;
+    if sent < out.head.len() {
+        let head = &out.head[sent..];
+        gone = source.send_more(head)?;
+        if gone < head.len() {
+            return Ok(gone);
+        }
+    }
+    let at = sent + gone - out.head.len();
+    let left = out.body.as_ref().len() - at;
+    match source.send_file(place.file, place.offset + at as u64, left) {
+        // The file is as long as it is said to be.
+        Ok(0) => Err(Errno::IO),
+        Ok(n) => Ok(gone + n),
+        // What comes next will say so again.
+        Err(_) if gone > 0 => Ok(gone),
+        Err(error) => Err(error),
     }
 }

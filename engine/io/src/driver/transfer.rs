@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::sendfile;
 use rustix::io::Errno;
 use rustix::net::{
     RecvFlags, SendAncillaryBuffer, SendFlags, Shutdown, SocketFlags, acceptfrom_with, sockopt,
@@ -74,6 +75,34 @@ impl Source {
                 rustix::net::sendmsg(fd, several, &mut SendAncillaryBuffer::default(), flags)
             }
             (Hand::Simulated(source), parts) => source.send(parts),
+        }
+    }
+
+    /// Whether [`Self::send_more`] and [`Self::send_file`] are to be had.
+    pub(crate) fn sends_files(&self) -> bool {
+        self.descriptor().is_some()
+    }
+
+    /// As [`Self::send`], for bytes behind which others follow at once.
+    pub(crate) fn send_more(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT | SendFlags::MORE;
+        match self.hand() {
+            Hand::Kernel(fd) => rustix::net::send(fd, bytes, flags),
+            Hand::Simulated(_) => unreachable!("it sends no files"),
+        }
+    }
+
+    /// Sends as many of `most` bytes of a file as there is room for, without a copy of them.
+    pub(crate) fn send_file(
+        &self,
+        file: BorrowedFd<'_>,
+        offset: u64,
+        most: usize,
+    ) -> Result<usize, Errno> {
+        let mut offset = offset;
+        match self.hand() {
+            Hand::Kernel(fd) => sendfile(fd, file, Some(&mut offset), most),
+            Hand::Simulated(_) => unreachable!("it sends no files"),
         }
     }
 

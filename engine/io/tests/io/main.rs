@@ -10,5 +10,6 @@ mod mailboxes;
 mod piping;
 mod receiving;
 mod sending;
+mod shelved;
 mod support;
 mod tasks;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ringfence_cache::Object;
 use ringfence_http::Reason;
+use ringfence_io::shelve;
 
 use crate::cache::{Cache, Claim, Flight};
 use crate::note::{Answer, Asker, End, FlightKey, Note, SharedKey};
@@ -53,7 +54,7 @@ impl Broadcast {
 
     /// Stores the response, whose body is whole, and then gives the last of it to all.
     pub(crate) fn end(mut self, body: Bytes) {
-        let object = Arc::new(self.flight.head.with_body(body.clone()));
+        let object = Arc::new(self.flight.head.with_body(shelve(body.clone())));
         let claim = self.claim.take().expect("it ends once");
         let stored = claim.store(&self.key, &object);
         let stored = stored.then(|| (self.key.clone(), object));

@@ -8,7 +8,7 @@ use ringfence_cache::{
     RequestControl, ResponseControl, Vary, Verdict, in_force, says_how_long, storable, user,
 };
 use ringfence_http::{Framing, Name, ResponseHead};
-use ringfence_io::{Lease, SharedBuf, now, unix_now};
+use ringfence_io::{Lease, SharedBuf, now, shelve, unix_now};
 
 use crate::body::Body;
 use crate::cache::{Broadcast, Fill, Recording, Report, Served};
@@ -326,7 +326,7 @@ fn finish(ex: &Exchange<'_>, mut fill: Fill) {
         ..
     } = recording;
     body.shrink_to_fit();
-    if let Some(object) = make(ex, &fill, &ex.heads.response, &head, control, body.into()) {
+    if let Some(object) = make(ex, &fill, &ex.heads.response, &head, control, shelve(body.into())) {
         keep(ex, fill, &object);
     }
 }
