@@ -25,7 +25,7 @@ pub(crate) struct Common {
 /// The same, once it is known how it goes out to the client for whom it was asked for.
 pub(crate) struct Shared {
     pub(crate) body: Body,
-    pub(crate) common: Common,
+    pub(crate) common: Box<Common>,
     pub(crate) join: Join,
 }
 
@@ -36,7 +36,7 @@ struct Gathering {
     upstream: UpstreamId,
     call: Call,
     body: Body,
-    common: Common,
+    common: Box<Common>,
     /// The longest wait between two pieces.
     between: Duration,
     /// When all must be over.
@@ -91,7 +91,7 @@ impl Gathering {
         } = self;
         let Common {
             broadcast, memory, ..
-        } = common;
+        } = *common;
         match outcome {
             Ok(()) => {
                 broadcast.end(memory.so_far());
@@ -106,6 +106,7 @@ impl Gathering {
             Err(Broken::OutOfTime) => broadcast.cut(Reason::RequestTimeout),
         }
     }
+
     async fn receive_rest(&mut self, begun: Result<bool, Broken>) -> Result<(), Broken> {
         let mut done = begun?;
         while !done {
@@ -119,7 +120,7 @@ impl Gathering {
     fn take_pending(&mut self) -> Result<bool, Broken> {
         let Common {
             broadcast, memory, ..
-        } = &mut self.common;
+        } = &mut *self.common;
         let piece = self.body.decode(&mut self.call.pending);
         let piece = piece.map_err(|fault| Broken::Cut(fault.from_upstream().reason))?;
         memory.extend(&piece.data);
