@@ -2,6 +2,7 @@
 //! the same run. `SEEDS=` runs more of them; `SEED=` runs one, and tells what arrives when.
 
 mod client;
+mod kept;
 mod ledger;
 mod origin;
 mod plans;

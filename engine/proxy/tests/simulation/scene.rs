@@ -498,7 +498,7 @@ impl Scene {
 /// Idle connections that a worker keeps, and that wait between them: more than there ever are.
 const MOST_IDLE: usize = 1024;
 
-fn adopt(drawn: &Drawn, previous: Option<&Adoption>) -> Arc<Adoption> {
+pub(crate) fn adopt(drawn: &Drawn, previous: Option<&Adoption>) -> Arc<Adoption> {
     let secret = StickySecret([7; 16]);
     let before = previous.map(|adoption| &*adoption.roster);
     let roster = Roster::build(&drawn.plan.upstreams, &Resolved::default(), secret, before);
@@ -506,7 +506,7 @@ fn adopt(drawn: &Drawn, previous: Option<&Adoption>) -> Arc<Adoption> {
 }
 
 /// Starts the workers as the product does.
-fn open(
+pub(crate) fn open(
     world: &mut Simulation,
     setting: Setting,
     adoption: &Arc<Adoption>,
