@@ -23,6 +23,8 @@ pub const NUMBERED: &str = "object";
 pub const NUMBERED_SLOW: &str = "slow";
 /// How long an origin thinks about those.
 pub const SLOW: Duration = Duration::from_millis(200);
+/// How far apart the bodies of numbers start that follow one another: a prime, so that they do not meet again soon.
+const STRIDE: usize = 6_007;
 
 /// Sizes of the objects of a mixed set. Each comes as often as it stands here, in an order in which their popularity has no
 /// part: 11.2 KiB in the mean.
@@ -70,9 +72,6 @@ pub fn of_number(number: usize, size: usize) -> &'static [u8] {
     let start = number * STRIDE % (LARGEST - size).max(1);
     &of(LARGEST)[start..start + size]
 }
-
-/// How far apart the bodies of numbers start that follow one another: a prime, so that they do not meet again soon.
-const STRIDE: usize = 6_007;
 
 /// The first `size` bytes of the pattern; all of it where `size` is more than [`LARGEST`].
 #[must_use]

@@ -71,7 +71,9 @@ pub enum Asked {
         objects: usize,
         /// The exponent; 0 = all are asked for alike.
         exponent: f64,
-        /// Requests by that law, after one for each object, before anything is measured.
+        /// How many of those asked for most are asked for once before anything is measured …
+        fill: usize,
+        /// … and how many requests by that law then follow.
         settle: u64,
     },
     /// All connections at once for one that nobody has asked for before, and that takes the origin [`body::SLOW`]; then for
@@ -221,7 +223,8 @@ pub const ALL: [Scenario; 17] = [
             asked: Asked::Drawn {
                 objects: MIXED_OBJECTS,
                 exponent: MIXED_EXPONENT,
-                settle: 2 * MIXED_OBJECTS as u64,
+                fill: MIXED_OBJECTS / 5,
+                settle: MIXED_OBJECTS as u64,
             },
         }),
         origin: Some(Kind::Alone),
@@ -252,6 +255,7 @@ pub fn hits_on(objects: usize) -> Scenario {
             asked: Asked::Drawn {
                 objects,
                 exponent: 0.0,
+                fill: objects,
                 settle: 0,
             },
         }),

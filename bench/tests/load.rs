@@ -4,15 +4,17 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ringfence_bench::load::Load;
 use ringfence_bench::load::engine::{Seen, Task};
-use ringfence_bench::load::order::Order;
-use ringfence_bench::load::request::requests;
+use ringfence_bench::load::idle::exchange;
+use ringfence_bench::load::order::{Order, Zipf};
+use ringfence_bench::load::request::{Request, requests};
 use ringfence_bench::machine::Cpus;
-use ringfence_bench::origin::alone;
-use ringfence_bench::{port, scenario};
+use ringfence_bench::origin::count::Counter;
+use ringfence_bench::origin::{Kind, alone};
+use ringfence_bench::{body, port, scenario};
 
 /// How long each load runs.
 const RUN: Duration = Duration::from_millis(300);
@@ -85,6 +87,38 @@ fn every_kind_of_exchange_succeeds() {
         assert_eq!(seen.faults.words(), "", "{name}");
         assert!(answers > 0 && seen.latencies.count() > 0, "{name}");
     }
+}
+
+#[test]
+fn objects_that_are_drawn_have_bodies_of_their_own() {
+    let origin = origin();
+    let mut counter = Counter::new(Kind::Alone, origin);
+    let before = counter.count().unwrap();
+    let (seen, answers) = run("mixed", origin, |task| {
+        task.order = Order::Drawn(Arc::new(Zipf::new(task.requests.len(), 0.9)));
+    });
+    assert_eq!(seen.faults.words(), "");
+    assert!(answers > 8, "{answers}");
+    assert_eq!(counter.count().unwrap() - before, answers);
+}
+
+#[test]
+fn all_ask_at_once_and_then_for_the_next() {
+    let (seen, answers) = run("stampede", origin(), |task| task.order = Order::Waves);
+    assert_eq!(seen.faults.words(), "");
+    assert!(seen.waves > 0 && answers == seen.waves * 8, "{answers}");
+}
+
+/// The origin thinks about each for as long as it says, however many others it thinks about.
+#[test]
+fn a_slow_object_comes_when_it_is_due() {
+    let slow = |request: &Request| {
+        let begun = Instant::now();
+        exchange(origin(), request).unwrap();
+        begun.elapsed()
+    };
+    let requests = requests(scenario::find("stampede").unwrap());
+    assert!(slow(&requests[0]) >= body::SLOW);
 }
 
 #[test]

@@ -3,10 +3,12 @@
 
 pub mod cache;
 pub mod client;
+pub mod compress;
 pub mod observe;
 pub mod route;
 pub mod shape;
 pub mod upstream;
+pub mod warm;
 pub mod workers;
 
 use std::collections::BTreeMap;
@@ -20,6 +22,7 @@ use crate::file::observe::{AccessLog, Admin, Expose, Resolver};
 use crate::file::route::{Retry, Route};
 use crate::file::shape::Or;
 use crate::file::upstream::Upstream;
+use crate::file::warm::Warm;
 use crate::file::workers::Workers;
 use crate::values::off::Off;
 use crate::values::scalar::Scalar;
@@ -59,4 +62,6 @@ pub struct File {
     pub route: Option<Vec<Route>>,
     /// Named groups of servers.
     pub upstream: Option<BTreeMap<String, Upstream>>,
+    /// What is asked for before a client asks, so that it is stored.
+    pub warm: Option<Vec<Warm>>,
 }

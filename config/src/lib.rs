@@ -20,6 +20,7 @@ pub use matching::{HeaderMatch, HeaderTest, HostPattern, Matcher, PathPattern, R
 pub use overrides::Overrides;
 pub use plan::cache::{Bypass, CacheLimits, CacheRules, KeyQuery, KeyRules, Origin, PerUser, Ttl};
 pub use plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
+pub use plan::compress::{CompressRules, ContentCoding};
 pub use plan::observe::{AccessLog, Admin, Expose, LogFormat, LogTarget, Resolver};
 pub use plan::rewrite::Rewrite;
 pub use plan::route::{Action, HeaderEdits, Retry, Route, RouteTimeouts};
@@ -29,6 +30,7 @@ pub use plan::upstream::{
     Balance, Check, CheckKind, Ejection, HashKey, Pool, Queue, RetryBudget, SameSite, Secret,
     Server, Sticky, Upstream, UpstreamId,
 };
+pub use plan::warm::Warm;
 pub use plan::workers::{DriverChoice, WorkerCount, Workers};
 pub use plan::{Plan, Quick};
 pub use router::params::Params;

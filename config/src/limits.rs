@@ -70,6 +70,8 @@ pub const EDITS: usize = 64;
 pub const CACHE_NAMES: usize = 32;
 /// Sets of statuses, and as many media types, that one route gives a freshness of their own.
 pub const CACHE_TTLS: usize = 32;
+/// Media types that one route compresses.
+pub const COMPRESS_MOST_TYPES: usize = 64;
 /// Tags that one route gives to its responses, and as many that it purges.
 pub const TAGS: usize = 32;
 /// Trusted networks.
@@ -217,6 +219,19 @@ pub const EJECT_SHARE: f64 = 0.5;
 /// `ejection.panic_threshold`: Envoy's 0.5 would use dead servers again as soon as two of three are down.
 pub const PANIC: f64 = 0.25;
 
+// Warming.
+
+/// `[[warm]]` tables.
+pub const WARMS: usize = 64;
+/// URLs in one of them.
+pub const WARM_URLS: usize = 1_000;
+/// Bytes of such a URL.
+pub const WARM_URL: usize = 8 << 10;
+/// `warm.every`
+pub const WARM_EVERY: Bound<Duration> = bound(secs(1), secs(HOUR), secs(YEAR));
+/// `warm.concurrency`
+pub const WARM_CONCURRENCY: Bound<u32> = bound(1, 4, 64);
+
 // Retries.
 
 /// `retry.attempts`
@@ -239,6 +254,30 @@ pub const CACHE_TTL: Bound<Duration> = bound(secs(0), secs(0), secs(10 * YEAR));
 pub const STALE: Bound<Duration> = bound(secs(0), secs(0), secs(10 * YEAR));
 /// `cache.min_uses` of a route.
 pub const MIN_USES: Bound<u32> = bound(1, 1, 255);
+
+// Compression.
+
+/// `compress.min_size` of a route: less hardly shrinks, and fits a packet or two as it is.
+pub const COMPRESS_MIN_SIZE: Bound<u64> = bound(0, KIB, 1 << 40);
+/// `compress.types` of a route: what is text at heart, fonts that are not compressed in themselves, and WebAssembly.
+pub const COMPRESS_TYPES: &[&str] = &[
+    "text/*",
+    "application/*+json",
+    "application/*+xml",
+    "application/javascript",
+    "application/json",
+    "application/wasm",
+    "application/x-javascript",
+    "application/x-ndjson",
+    "application/xml",
+    "application/vnd.ms-fontobject",
+    "font/otf",
+    "font/ttf",
+    "image/bmp",
+    "image/svg+xml",
+    "image/vnd.microsoft.icon",
+    "image/x-icon",
+];
 
 // Seeing it.
 

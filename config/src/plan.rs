@@ -2,12 +2,14 @@
 
 pub mod cache;
 pub mod client;
+pub mod compress;
 pub mod observe;
 pub mod rewrite;
 pub mod route;
 pub mod tag;
 pub mod template;
 pub mod upstream;
+pub mod warm;
 pub mod workers;
 
 use std::net::SocketAddr;
@@ -18,6 +20,7 @@ use crate::plan::client::{ClientTimeouts, Forwarding, Limits, Listener};
 use crate::plan::observe::{AccessLog, Admin, Expose, Resolver};
 use crate::plan::route::Route;
 use crate::plan::upstream::{Balance, Upstream, UpstreamId};
+use crate::plan::warm::Warm;
 use crate::plan::workers::Workers;
 use crate::router::Router;
 use crate::values::endpoint::ServerAddress;
@@ -35,6 +38,8 @@ pub struct Plan {
     pub router: Router,
     /// Every upstream, in the order of their names; an [`UpstreamId`] is an index here.
     pub upstreams: Vec<Upstream>,
+    /// What is asked for before a client asks, in file order.
+    pub warms: Vec<Warm>,
     /// Time limits on the client's side of a connection.
     pub timeouts: ClientTimeouts,
     /// Size and rate limits on what clients send.

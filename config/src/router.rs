@@ -104,6 +104,12 @@ impl Router {
         Params::capture(&self.paths[found.path as usize], path)
     }
 
+    /// The path pattern by which a route was found.
+    #[must_use]
+    pub fn path(&self, found: Found) -> &PathPattern {
+        &self.paths[found.path as usize]
+    }
+
     /// The routes of a host, the most specific host first.
     fn tries<'a>(&'a self, host: &'a [u8]) -> impl Iterator<Item = &'a Trie> {
         let suffixes = if self.below.is_empty() { b"" } else { host };

@@ -6,6 +6,7 @@ pub mod cpus;
 pub mod duration;
 pub mod endpoint;
 pub mod host;
+pub mod link;
 pub mod media;
 pub mod off;
 pub mod paths;

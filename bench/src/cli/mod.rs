@@ -16,7 +16,7 @@ use crate::options::{Compare, Growth};
 use crate::origin::alone;
 use crate::process::launch;
 
-/// Ringfence beside nginx, HAProxy and the floor, on this machine.
+/// Ringfence beside nginx, HAProxy, Varnish and the floor, on this machine.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Cli {
@@ -29,7 +29,8 @@ pub struct Cli {
 enum Command {
     /// Run the comparison and print a table for each scenario and origin.
     Compare(Compare),
-    /// Run `small` with more and more connections, routes, servers and cores, and draw what that costs.
+    /// Run `small` with more and more connections, routes, servers and cores, and hits on more and more objects, and draw
+    /// what that costs.
     Growth(Growth),
     /// Become another program, kept on some CPUs (the comparison starts everything this way).
     #[command(hide = true)]

@@ -11,6 +11,53 @@ use crate::template::fill;
 const TEMPLATE: &str = include_str!("../../peers/varnish.vcl");
 /// The name of the file.
 const FILE: &str = "varnish.vcl";
+/// Threads beyond those of clients: for fetches, and what it does besides.
+const SPARE_THREADS: usize = 100;
+/// What it does not note in its log, which is shared memory: all that has to do with a request, as the others have no log.
+const UNLOGGED: [&str; 42] = [
+    "ReqStart",
+    "ReqMethod",
+    "ReqURL",
+    "ReqProtocol",
+    "ReqHeader",
+    "ReqUnset",
+    "ReqAcct",
+    "RespProtocol",
+    "RespStatus",
+    "RespReason",
+    "RespHeader",
+    "RespUnset",
+    "BereqMethod",
+    "BereqURL",
+    "BereqProtocol",
+    "BereqHeader",
+    "BereqUnset",
+    "BereqAcct",
+    "BerespProtocol",
+    "BerespStatus",
+    "BerespReason",
+    "BerespHeader",
+    "BerespUnset",
+    "Begin",
+    "End",
+    "Link",
+    "Timestamp",
+    "VCL_call",
+    "VCL_return",
+    "VCL_use",
+    "Hit",
+    "HitMiss",
+    "TTL",
+    "Filters",
+    "Fetch_Body",
+    "Storage",
+    "Length",
+    "SessOpen",
+    "SessClose",
+    "BackendOpen",
+    "BackendClose",
+    "BackendReuse",
+];
 
 /// Finds it, and what it compiles its configuration with.
 ///
@@ -63,27 +110,19 @@ pub fn arguments(site: &Site<'_>) -> Vec<OsString> {
         ("-s", "Transient=malloc,64m".to_owned()),
         ("-p", format!("thread_pools={}", site.workers)),
         ("-p", format!("thread_pool_min={}", threads / site.workers)),
-        (
-            "-p",
-            format!("thread_pool_max={}", threads.max(LEAST_MOST_THREADS)),
-        ),
+        ("-p", format!("thread_pool_max={threads}")),
         ("-p", format!("thread_queue_limit={}", site.connections())),
         ("-p", "thread_pool_add_delay=0".to_owned()),
         ("-p", "listen_depth=65535".to_owned()),
         ("-p", "timeout_idle=3600".to_owned()),
         ("-p", "backend_idle_timeout=3600".to_owned()),
         ("-p", "http_gzip_support=off".to_owned()),
-        ("-p", "vsl_mask=none".to_owned()),
+        ("-p", format!("vsl_mask=-{}", UNLOGGED.join(",-"))),
     ] {
         arguments.extend([flag.into(), value.into()]);
     }
     arguments
 }
-
-/// Threads beyond those of clients: for fetches, and what it does besides.
-const SPARE_THREADS: usize = 136;
-/// The least that may be set as the most threads of a pool.
-const LEAST_MOST_THREADS: usize = 200;
 
 /// Why it takes no part in a scenario.
 #[must_use]

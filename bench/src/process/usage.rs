@@ -1,8 +1,12 @@
 //! What a process group costs, read from `/proc` (see proc(5)).
 
+use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::ops::Sub;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Pid;
@@ -74,20 +78,47 @@ pub(crate) fn cost(pids: &[i32]) -> io::Result<Cost> {
     }
 }
 
-/// Memory of `pids`.
+/// Memory of `pids`, with the files in memory that have no name and that only they can reach.
 pub(crate) fn memory(pids: &[i32]) -> io::Result<Memory> {
     let mut memory = Memory::default();
+    let (mut mapped, mut files) = (0, HashMap::new());
     for pid in pids {
         let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
         memory.now += kibibytes(&text, "VmRSS:") * 1024;
         memory.peak += kibibytes(&text, "VmHWM:") * 1024;
+        mapped += kibibytes(&text, "RssShmem:") * 1024;
+        files.extend(nameless_files(*pid));
     }
+    // What is mapped of them is resident already.
+    let unmapped = files.values().sum::<u64>().saturating_sub(mapped);
+    memory.now += unmapped;
+    memory.peak += unmapped;
     if pids.is_empty() {
         Err(io::Error::other("no process is left"))
     } else {
         Ok(memory)
     }
 }
+
+/// The files of memfd_create(2) that a process holds, by their numbers, with the bytes that they take. The process may end
+/// meanwhile, and then has none.
+fn nameless_files(pid: i32) -> Vec<(u64, u64)> {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return Vec::new();
+    };
+    let is_nameless = |link: &PathBuf| {
+        fs::read_link(link).is_ok_and(|file| file.as_os_str().as_bytes().starts_with(b"/memfd:"))
+    };
+    let links = entries.flatten().map(|entry| entry.path());
+    let files = links.filter(is_nameless).filter_map(|link| {
+        let file = fs::metadata(link).ok()?;
+        Some((file.ino(), file.blocks() * BLOCK))
+    });
+    files.collect()
+}
+
+/// Bytes of a block as stat(2) counts them.
+const BLOCK: u64 = 512;
 
 /// The fields of `/proc/PID/stat` that we need.
 struct Stat {
@@ -123,6 +154,8 @@ fn kibibytes(status: &str, key: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, memfd_create};
+
     use super::*;
 
     const LINE: &str =
@@ -153,6 +186,18 @@ mod tests {
         assert!(memory(&pids).unwrap().peak > 0);
         assert!(cost(&pids).is_ok());
         assert!(cost(&[]).is_err());
+    }
+
+    #[test]
+    fn files_in_memory_count_where_they_are_not_mapped() {
+        let pids = [std::process::id().cast_signed()];
+        let before = memory(&pids).unwrap().now;
+        let file = memfd_create("some bytes", MemfdFlags::CLOEXEC).unwrap();
+        let size = 64 << 20;
+        fallocate(&file, FallocateFlags::empty(), 0, size).unwrap();
+        let after = memory(&pids).unwrap().now;
+        // Other tests of this process may free some meanwhile.
+        assert!(after > before + size / 2, "{before}, {after}");
     }
 
     #[test]

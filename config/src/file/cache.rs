@@ -40,7 +40,7 @@ pub struct RouteCache {
     /// it, what may be guessed from their `Last-Modified`.
     pub ttl: Option<Or<Scalar<Duration>, Durations>>,
     /// The same by media type, such as `{ "image/*" = "1d", "text/css" = "1h" }`, for responses with status 200, where it
-    /// comes before `ttl`. A whole type comes before one with a star.
+    /// comes before `ttl`. A whole type comes before one with a star, and `application/*+json` before `application/*`.
     pub types: Option<Durations>,
     /// `respect`, or `ignore`: then `Cache-Control`, `Expires` and `Pragma` of the server are not heeded, and `ttl` and
     /// `types` alone say what is kept and for how long. Default `respect`.

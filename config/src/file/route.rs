@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::file::cache::RouteCache;
+use crate::file::compress::RouteCompress;
 use crate::file::shape::{OneOrMany, Or};
 use crate::matching::PathPattern;
 use crate::matching::host::HostChoice;
@@ -58,6 +59,10 @@ pub struct Route {
     /// Tags of kept responses, of any route, that are purged when a request that changes something (any method but `GET`,
     /// `HEAD`, `OPTIONS` and `TRACE`) succeeds. As in `cache.tags`. Default `[]`.
     pub purges: Option<OneOrMany<Scalar<TagTemplate>>>,
+    /// Which of its responses are compressed for clients that take it; `true` = those that it is usually worth while for.
+    /// Whoever can have a page repeat text of theirs beside a secret can learn the secret from its compressed length
+    /// (BREACH): leave it off for such pages. Default `false`.
+    pub compress: Option<Or<Scalar<bool>, RouteCompress>>,
 }
 
 /// Where clients are sent.

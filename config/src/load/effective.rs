@@ -1,10 +1,12 @@
 //! From the plan back to a file in which every default is visible.
 
 mod cache;
+mod compress;
 mod field;
 mod process;
 mod route;
 mod upstream;
+mod warm;
 
 use crate::file::File;
 use crate::plan::Plan;
@@ -50,5 +52,7 @@ fn file(plan: &Plan) -> File {
                 .map(|found| (found.name.clone(), upstream::upstream(found)))
                 .collect(),
         ),
+        warm: Some(plan.warms.iter().map(warm::warm).collect::<Vec<_>>())
+            .filter(|warms| !warms.is_empty()),
     }
 }

@@ -5,6 +5,7 @@ mod action;
 mod cache;
 mod check;
 mod client;
+mod compress;
 mod edits;
 pub(super) mod field;
 mod matcher;
@@ -18,6 +19,7 @@ mod sticky;
 mod tags;
 mod target;
 mod upstream;
+mod warm;
 mod workers;
 
 use crate::file::File;
@@ -73,6 +75,7 @@ pub(super) fn plan(file: File, root: &Place<'_>, given: &Given<'_>) -> Plan {
         routes,
         router,
         upstreams,
+        warms: warm::all(file.warm, root),
         timeouts: client::timeouts(&timeouts, &root.key("timeouts")),
         limits: client::limits(&limits, &root.key("limits")),
         cache,

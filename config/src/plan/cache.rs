@@ -24,7 +24,7 @@ pub struct CacheRules {
     /// as HTTP guesses (RFC 9111 4.2.2). Asked by [`Self::ttl_of`].
     pub ttl: Option<Ttl>,
     /// The same by media type, for status 200 only, where it comes before [`Self::ttl`]. No pattern is there twice, and
-    /// those that name one type come first, so that the first match is the closest. Asked by [`Self::ttl_of`].
+    /// those that stand for fewer types come first, so that the first match is the closest. Asked by [`Self::ttl_of`].
     pub types: Vec<(MediaPattern, Duration)>,
     /// What the server's word on caching counts for.
     pub origin: Origin,

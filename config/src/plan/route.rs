@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::matching::Matcher;
 use crate::plan::cache::CacheRules;
+use crate::plan::compress::CompressRules;
 use crate::plan::rewrite::Rewrite;
 use crate::plan::tag::TagTemplate;
 use crate::plan::template::Template;
@@ -40,6 +41,9 @@ pub struct Route {
     /// Tags of kept responses, of any route, that are purged whenever a request with an unsafe method (RFC 9110 9.2.1) is
     /// answered on this route with a status below 400. Only with [`Action::Upstream`], and also without [`Self::cache`].
     pub purges: Vec<TagTemplate>,
+    /// Which of its responses are compressed, and how; `None` = none. Only with [`Action::Upstream`]. Shared, because a
+    /// stored response may be compressed after the request that it was for.
+    pub compress: Option<Arc<CompressRules>>,
 }
 
 /// What is done with a request.

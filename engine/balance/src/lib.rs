@@ -31,7 +31,7 @@ pub use group::Group;
 pub use hash::hash_key;
 pub use health::{Transition, TransitionCounts};
 pub use limit::Limit;
-pub use picker::{NoPick, Outcome, Picker, Want};
+pub use picker::{NoPick, Outcome, Picker, Preview, Want};
 pub use roster::{Resolved, Roster};
 pub use server::{Permit, Server, ServerId};
 pub use sticky::StickySecret;

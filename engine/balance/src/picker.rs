@@ -17,7 +17,7 @@ use crate::view::{Policy, View};
 const BATCH: u32 = 32;
 
 /// Chooses servers for one worker; nothing in it is shared, so nothing in it is atomic.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Picker {
     group: Arc<Group>,
     rng: Rng,
@@ -36,6 +36,15 @@ pub struct Want<'a> {
     pub sticky: Option<&'a [u8]>,
     /// Servers that this request was sent to before; chosen again only if no other is left.
     pub tried: &'a [usize],
+}
+
+/// What would be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Preview {
+    /// The server's index in the group.
+    pub ix: usize,
+    /// Whether it is the request's sticky cookie that says so, and not the policy.
+    pub is_stuck: bool,
 }
 
 /// Why there is no server.
@@ -123,6 +132,14 @@ impl Picker {
         }
         let any = self.view.tiers.iter().any(|tier| !tier.members.is_empty());
         Err(if any { NoPick::Full } else { NoPick::NoServer })
+    }
+
+    /// The server that [`pick`](Self::pick) would choose now. Nothing changes by it: the same is chosen when a request comes.
+    pub fn preview(&self, want: &Want<'_>, now: Duration) -> Result<Preview, NoPick> {
+        let mut copy = self.clone();
+        let ix = copy.pick(want, now)?;
+        let is_stuck = copy.sticky(want, now) == Some(ix);
+        Ok(Preview { ix, is_stuck })
     }
 
     /// A server that this request was not sent to, though it is ejected or down: rather one that checks find up. What

@@ -13,7 +13,7 @@ use crate::rng::Rng;
 use crate::standing::{STEPS, Standing, earliest, tiers};
 
 /// The servers in two tiers: those to choose from, and those for when all of the first are full or were tried.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct View {
     pub(crate) tiers: [Tier; 2],
     /// When time alone changes it; `None` = never.
@@ -21,14 +21,14 @@ pub(crate) struct View {
 }
 
 /// Servers that are chosen among by the group's policy.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Tier {
     pub(crate) members: Vec<Member>,
     pub(crate) policy: Policy,
 }
 
 /// A policy with what it has computed for its members.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) enum Policy {
     /// For a tier without members.
     #[default]

@@ -107,6 +107,24 @@ fn name_of(pair: &[u8]) -> &[u8] {
     pair.split(|byte| *byte == b'=').next().unwrap_or_default()
 }
 
+/// What a key has behind its URL, part by part, in words.
+#[must_use]
+pub fn part_names(rules: &CacheRules) -> Vec<String> {
+    let headers = rules
+        .key
+        .headers
+        .iter()
+        .map(|name| format!("header {name}"));
+    let cookies = rules
+        .key
+        .cookies
+        .iter()
+        .map(|name| format!("cookie {name}"));
+    let device = rules.key.device.then(|| "device".to_owned());
+    let user = rules.per_user.as_ref().map(|_| "user".to_owned());
+    headers.chain(cookies).chain(device).chain(user).collect()
+}
+
 fn write_rest(head: Head<'_>, rules: &CacheRules, out: &mut Vec<u8>) {
     for name in &rules.key.headers {
         out.push(PART);

@@ -1,6 +1,9 @@
 //! One stored response: its head as it is sent again, its body, and all that was found out about it when it came.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use ringfence_config::ContentCoding;
 use ringfence_http::{
     Fault, Field, FieldCopier, Fields, HeadLimits, HeadWriter, Method, Name, Reason, ResponseHead,
     Version,
@@ -38,6 +41,19 @@ pub struct Object {
     selection: Box<[u8]>,
     tags: Box<[u64]>,
     generation: u64,
+    forms: Option<Box<Forms>>,
+}
+
+/// What is known of a response's form in each coding.
+type Forms = [Option<Form>; ContentCoding::ALL.len()];
+
+/// A stored response's form in a content coding.
+#[derive(Clone, Debug)]
+pub enum Form {
+    /// A response of its own. It belongs to the one that it was made of: whatever becomes of that one becomes of it.
+    Made(Arc<Object>),
+    /// It would be no shorter.
+    Useless,
 }
 
 /// What a response is stored with beside its head and body.
@@ -104,7 +120,62 @@ impl Object {
             selection: selection.into(),
             tags: circumstances.tags.into(),
             generation: circumstances.generation,
+            forms: None,
         })
+    }
+
+    /// What is known of its form in a coding.
+    #[must_use]
+    pub fn form(&self, coding: ContentCoding) -> Option<&Form> {
+        self.forms.as_ref()?[coding as usize].as_ref()
+    }
+
+    /// The same response with what has been found out about its form in a coding.
+    #[must_use]
+    pub fn with_form(&self, coding: ContentCoding, form: Form) -> Self {
+        let mut with = self.clone();
+        with.forms.get_or_insert_default()[coding as usize] = Some(form);
+        with
+    }
+
+    /// A form of it with this body: with its fields but for those that `drops` is true for, and with those of `adds`.
+    ///
+    /// # Errors
+    /// When its head is too large to be read again.
+    pub fn recoded(
+        &self,
+        body: Bytes,
+        drops: impl Fn(Name, &[u8]) -> bool,
+        adds: &[(&[u8], &[u8])],
+    ) -> Result<Self, Fault> {
+        let mut kept = Vec::with_capacity(self.head.len());
+        let mut writer = HeadWriter::new(&mut kept);
+        writer.status_line(self.status);
+        let mut copier = FieldCopier::new(&mut writer, &self.head);
+        for field in &*self.fields {
+            if !drops(field.id, field.name.of(&self.head)) {
+                copier.copy(field);
+            }
+        }
+        copier.finish();
+        for (name, value) in adds {
+            writer.field(name, value);
+        }
+        writer.end();
+        Ok(Self {
+            fields: read(&kept)?.fields,
+            head: kept.into(),
+            body,
+            forms: None,
+            ..self.clone()
+        })
+    }
+
+    /// Whether both have the very same body and are for the same requests: one is the other, or was once it was validated.
+    #[must_use]
+    pub fn has_same_body(&self, other: &Self) -> bool {
+        let is_one = std::ptr::eq(&*self.body, &*other.body);
+        is_one && self.is_for_same(other)
     }
 
     /// The head that it has after a 304 said that it still holds, which has `head`: with the fields of both (RFC 9111 section
@@ -183,6 +254,20 @@ impl Object {
         **buf == *self.selection
     }
 
+    /// The fields of the requests that select it, with a value that does so; those that they do not have are left out.
+    pub fn selecting(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let names = match &self.vary {
+            Vary::Any => &[][..],
+            Vary::Fields(names) => names,
+        };
+        let parts = self.selection.split(|byte| *byte == b'\n');
+        let both = names.iter().zip(parts);
+        both.filter_map(|(name, part)| match part.split_first() {
+            Some((1, value)) => Some((&**name, value)),
+            _ => None,
+        })
+    }
+
     /// Whether both are for the same requests, so that the newer one takes the older one's place.
     #[must_use]
     pub fn is_for_same(&self, other: &Self) -> bool {
@@ -212,7 +297,7 @@ impl Object {
     }
 }
 
-impl Stored for std::sync::Arc<Object> {
+impl Stored for Arc<Object> {
     fn weight(&self) -> usize {
         let counts = 2 * size_of::<usize>();
         let fields = std::mem::size_of_val(&*self.fields);
@@ -224,6 +309,13 @@ impl Stored for std::sync::Arc<Object> {
                 .sum(),
         };
         let tags = std::mem::size_of_val(&*self.tags);
+        let forms = self.forms.as_deref().map_or(0, |forms| {
+            let made = forms.iter().flatten().map(|form| match form {
+                Form::Made(object) => object.weight(),
+                Form::Useless => 0,
+            });
+            size_of::<Forms>() + made.sum::<usize>()
+        });
         counts
             + size_of::<Object>()
             + self.head.len()
@@ -231,6 +323,7 @@ impl Stored for std::sync::Arc<Object> {
             + vary
             + self.selection.len()
             + tags
+            + forms
             + self.body.len()
     }
 

@@ -147,6 +147,14 @@ impl<V: Stored> Store<V> {
         })
     }
 
+    /// All stored responses that a soft purge covers and no hard one, with their keys; it walks over all that there are.
+    pub fn softly_purged(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        let all = (0..self.table.len() as u32).map(|at| self.table.entry(at));
+        let stale =
+            all.filter(|entry| self.purges.state(&entry.value).max(entry.state) == State::Stale);
+        stale.map(|entry| (&*entry.key, &entry.value))
+    }
+
     /// How often [`find`](Self::find) missed `key` of late, up to 15. An estimate: others may have raised it, and it halves
     /// as time goes by, which is measured in misses: every so many as there are entries for most keys, and up to eight times
     /// that for some. An empty store counts nothing.
@@ -197,6 +205,26 @@ impl<V: Stored> Store<V> {
         self.table.push(key, entry);
         self.stats.inserts += 1;
         Ok(())
+    }
+
+    /// Puts `value` in the place of the one under `key` that `is` takes, and evicts others as room is needed. It is the same
+    /// response with more to it: its tags and generation have to be the same, and its turn, its uses and what purges have left
+    /// of it stay as they are. False where there is none, or it is too large.
+    pub fn exchange(&mut self, key: Key<'_>, value: V, mut is: impl FnMut(&V) -> bool) -> bool {
+        let content = value.weight().saturating_add(key.bytes.len());
+        if content.saturating_add(self.least_overhead()) > self.limit {
+            return false;
+        }
+        let mut next = self.table.newest(key);
+        while let Some(at) = next {
+            if self.state(at) != State::Dead && is(&self.table.entry(at).value) {
+                self.table.exchange(at, value);
+                self.make_room(0);
+                return true;
+            }
+            next = self.table.older(at);
+        }
+        false
     }
 
     /// Whether a response is not taken because it was asked for before a purge that covers it, or one that may: then it is

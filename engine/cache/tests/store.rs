@@ -62,6 +62,8 @@ enum Step {
         /// Purges that came after it was asked for.
         late: u64,
     },
+    /// Another weight for a response of this variant.
+    Exchange(u8, u8, usize),
     Find(u8, u8),
     Remove(u8),
     PurgeTag(u64, bool),
@@ -87,6 +89,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         10 => insert,
         10 => (0u8..12, 0u8..4).prop_map(|(key, variant)| Step::Find(key, variant)),
+        3 => (0u8..12, 0u8..4, 0usize..20_000)
+            .prop_map(|(key, variant, weight)| Step::Exchange(key, variant, weight)),
         1 => (0u8..12).prop_map(Step::Remove),
         2 => (0u64..6, any::<bool>()).prop_map(|(tag, hard)| Step::PurgeTag(tag, hard)),
         1 => any::<bool>().prop_map(Step::PurgeAll),
@@ -152,6 +156,7 @@ impl Pair {
                 }));
                 self.insert(*key, value);
             }
+            Step::Exchange(key, variant, weight) => self.exchange(*key, *variant, *weight),
             Step::Find(key, variant) => self.find(*key, *variant),
             Step::Remove(number) => {
                 let live = self.live(*number).count();
@@ -214,12 +219,39 @@ impl Pair {
         }
     }
 
+    fn exchange(&mut self, number: u8, variant: u8, weight: usize) {
+        let exact = self.is_exact();
+        let is = |value: &Shared| value.0.variant == variant;
+        let mut all = self.all.iter_mut().rev();
+        let kept = all.find(|kept| kept.key == number && !kept.gone && is(&kept.value));
+        let old = kept.as_ref().map(|kept| kept.value.clone());
+        let value = Shared(Arc::new(Response {
+            id: old.as_ref().map_or(0, |old| old.0.id),
+            variant,
+            weight,
+            generation: old.as_ref().map_or(u64::MAX, Stored::generation),
+            tags: old.map_or(Vec::new(), |old| old.0.tags.clone()),
+        }));
+        let done = self.store.exchange(key(&name(number)), value.clone(), is);
+        match kept {
+            None => assert!(!done, "there is none"),
+            Some(kept) if done => kept.value = value,
+            Some(_) => assert!(!exact),
+        }
+    }
+
     fn find(&mut self, number: u8, variant: u8) {
         let exact = self.is_exact();
-        let found = self
+        let name = name(number);
+        let select = |value: &Shared| value.0.variant == variant;
+        let seen = self
             .store
-            .find(key(&name(number)), |value| value.0.variant == variant);
+            .variants(key(&name))
+            .find(|found| select(found.value));
+        let seen = seen.map(|found| (found.value.clone(), found.softly_purged));
+        let found = self.store.find(key(&name), select);
         let found = found.map(|found| (found.value.clone(), found.softly_purged));
+        assert_eq!(found, seen, "what is found is what was there");
         let mut live = self.live(number);
         // No two of a key have the same variant.
         let want = live.find(|kept| kept.value.0.variant == variant);
@@ -265,6 +297,18 @@ impl Pair {
 
     /// All that is visible is as it should be.
     fn check(&self) {
+        let mut stale: Vec<_> = self
+            .store
+            .softly_purged()
+            .map(|(_, value)| value.0.id)
+            .collect();
+        stale.sort_unstable();
+        if self.is_exact() {
+            let kept = self.all.iter().filter(|kept| kept.stale && !kept.gone);
+            let mut wanted: Vec<_> = kept.map(|kept| kept.value.0.id).collect();
+            wanted.sort_unstable();
+            assert_eq!(stale, wanted);
+        }
         let stats = self.store.stats();
         assert!(stats.bytes <= self.store.limit());
         let gone = stats.replaced + stats.evictions + stats.purged + stats.expired + stats.removed;

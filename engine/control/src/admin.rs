@@ -2,8 +2,10 @@
 
 mod cache;
 mod commands;
+mod explain;
 mod health;
 mod metrics;
+mod warm;
 
 use crate::scene::Shared;
 use axum::{
@@ -33,6 +35,8 @@ pub(crate) fn over_socket(shared: Arc<Shared>) -> Router {
         .route("/status", get(health::summary))
         .route("/reload", post(commands::reload))
         .route("/stop", post(commands::stop))
+        .route("/cache/fetch", post(warm::fetched))
+        .route("/cache/purged", get(warm::purged))
         .merge(caches())
         .fallback(not_found)
         .with_state(shared)
@@ -42,6 +46,7 @@ fn caches() -> Router<Arc<Shared>> {
     Router::new()
         .route("/cache/stats", get(cache::stats))
         .route("/cache/purge", post(cache::purge))
+        .route("/explain", post(explain::explain))
         .layer(DefaultBodyLimit::max(cache::MOST_BODY))
 }
 

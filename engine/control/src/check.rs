@@ -5,7 +5,7 @@ mod sweep;
 
 pub(crate) use sweep::sweep;
 
-use crate::{notice::notice, task::Task, trouble::Trouble};
+use crate::{notice::notice, random::Random, task::Task, trouble::Trouble};
 use probe::probe;
 use ringfence_balance::{Roster, Server, ServerId, Transition};
 use ringfence_config::Check;
@@ -145,20 +145,6 @@ fn record(watched: &Watched, outcome: Result<(), Trouble>, common: &Common) {
 fn interval(check: &Check, random: &mut Random) -> Duration {
     let shift = check.jitter * (2.0 * random.unit() - 1.0);
     check.interval.mul_f64((1.0 + shift).max(0.0))
-}
-
-/// SplitMix64: enough to keep checks out of step.
-struct Random(u64);
-
-impl Random {
-    /// A number from 0 to 1.
-    fn unit(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) as f64 / u64::MAX as f64
-    }
 }
 
 #[cfg(test)]

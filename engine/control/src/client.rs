@@ -1,11 +1,17 @@
 //! How the command line speaks to a running process, through its control socket.
 
+mod warm;
+
+pub use warm::warm;
+
 use crate::{
     exchange::{Answer, Ask, exchange},
+    explain::Explain,
     purge::Purge,
     trouble::Trouble,
 };
 use ringfence_config::Endpoint;
+use ringfence_telemetry::explain::Explanation;
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -72,6 +78,20 @@ pub fn purge(socket: &Path, purge: &Purge) -> Result<(), ClientError> {
     command(socket, "POST", "/cache/purge", Some(json), limit).map(drop)
 }
 
+/// Asks the process at `socket` what would become of a request; gives the answer as JSON, and what it reads as. Blocks for ten
+/// seconds at most.
+///
+/// # Errors
+/// If nobody answers, the process refuses the question, or a worker gives no answer.
+pub fn explain(socket: &Path, question: &Explain) -> Result<(String, Explanation), ClientError> {
+    let refused = |error: serde_json::Error| ClientError::Refused(error.to_string());
+    let json = serde_json::to_vec(question).map_err(refused)?;
+    let limit = Duration::from_secs(10);
+    let text = command(socket, "POST", "/explain", Some(json), limit)?;
+    let explanation = serde_json::from_str(&text).map_err(refused)?;
+    Ok((text, explanation))
+}
+
 /// The file that the process at `socket` serves; none where it was started without one. Blocks for ten seconds at most.
 ///
 /// # Errors
@@ -92,7 +112,19 @@ fn command(
     json: Option<Vec<u8>>,
     limit: Duration,
 ) -> Result<String, ClientError> {
-    let answer = ask(socket, method, path, json, limit).map_err(|trouble| {
+    command_within(socket, method, path, json, limit, MAX_REPLY)
+}
+
+/// The same with a reply of at most so many bytes.
+fn command_within(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    json: Option<Vec<u8>>,
+    limit: Duration,
+    most: usize,
+) -> Result<String, ClientError> {
+    let answer = ask(socket, method, path, json, limit, most).map_err(|trouble| {
         let text = format!(
             "no running process answers on {}: {trouble}",
             socket.display()
@@ -115,6 +147,7 @@ fn ask(
     path: &str,
     json: Option<Vec<u8>>,
     limit: Duration,
+    most: usize,
 ) -> Result<Answer, Trouble> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -126,7 +159,7 @@ fn ask(
         path,
         host: None,
         json,
-        body: MAX_REPLY,
+        body: most,
     };
     runtime.block_on(async {
         match tokio::time::timeout(limit, exchange(&ask)).await {

@@ -1,7 +1,8 @@
 //! What the control plane asks of the process that it runs in.
 
-use crate::purge::Purge;
+use crate::{explain::Explain, purge::Purge};
 use ringfence_balance::Resolved;
+use ringfence_telemetry::{Fetched, Target, explain::Explanation};
 
 /// The process, as the control plane sees it.
 ///
@@ -26,6 +27,22 @@ pub trait Host: Send + Sync + 'static {
     /// # Errors
     /// Why it is not done yet, for whoever asked. It is ordered all the same.
     fn purge(&self, purge: &Purge) -> Result<(), String>;
+
+    /// Says what would become of a request, and has nothing come of it. May block.
+    ///
+    /// # Errors
+    /// Why there is no answer, for whoever asked.
+    fn explain(&self, question: &Explain) -> Result<Explanation, String>;
+
+    /// Has a worker ask for something for its cache alone. `done` is told what became of it, or dropped where the process ends
+    /// before. Must not block.
+    fn fetch(&self, target: &Target, done: Box<dyn FnOnce(Fetched) + Send>);
+
+    /// What is stored and was purged softly, as requests that would have it validated. May block.
+    ///
+    /// # Errors
+    /// Why there is no answer, for whoever asked.
+    fn softly_purged(&self) -> Result<Vec<Target>, String>;
 
     /// What the workers are doing. Must not block.
     fn workers(&self) -> Workers;

@@ -10,8 +10,9 @@
 //! | `opening` | what a plan needs opened, before anything is changed |
 //! | `plane` | the control thread |
 //! | `admin` | `/health`, `/metrics` and `/cache` over TCP, commands over the control socket |
-//! | `purge` | what a purge is asked to cover |
+//! | `purge`, `explain` | what a purge is asked to cover, and of what request an explanation is wanted |
 //! | `serve`, `guests`, `socket` | bounded HTTP serving; who is connected; the control socket's file |
+//! | `warm` | asks for URLs before a client does, as the plan or the command line says |
 //! | `check` | active checks, and the end of ejections |
 //! | `resolve` | server names to addresses, again at their TTL |
 //! | `log` | drains the workers' queues into the access log |
@@ -24,6 +25,7 @@ pub mod client;
 mod control;
 mod error;
 mod exchange;
+mod explain;
 mod guests;
 mod host;
 mod log;
@@ -32,6 +34,7 @@ mod opening;
 mod plane;
 mod process;
 mod purge;
+mod random;
 mod resolve;
 mod scene;
 mod serve;
@@ -40,11 +43,14 @@ mod task;
 #[cfg(test)]
 mod testing;
 mod trouble;
+mod warm;
 
 pub use control::{Control, Start};
 pub use error::StartError;
+pub use explain::Explain;
 pub use host::{Host, Workers};
 pub use notice::{flush_notices, notice, tell};
 pub use purge::Purge;
 pub use resolve::resolve;
 pub use scene::{Crowd, Scene};
+pub use warm::{Sources, Tally, Watch};

@@ -10,6 +10,7 @@ use crate::{
     serve::Served,
     socket::{ControlSocket, SocketFile},
     task::Task,
+    warm::Schedules,
 };
 use ringfence_telemetry::Registry;
 use std::{collections::HashSet, io, net::TcpListener, sync::Arc, time::Duration};
@@ -62,6 +63,7 @@ struct Plane {
     admin: Option<Served>,
     control: Option<(Served, SocketFile)>,
     adopted: watch::Sender<()>,
+    warming: Schedules,
     _resolving: Task,
     _sweeping: Task,
 }
@@ -74,6 +76,7 @@ impl Plane {
             admin: None,
             control: None,
             adopted,
+            warming: Schedules::default(),
             _resolving: Task::spawn(keep_resolved(shared.clone(), adoptions)),
             _sweeping: Task::spawn(sweep(shared.clone())),
             shared,
@@ -90,6 +93,7 @@ impl Plane {
         retire(&self.shared.registry, &scene);
         self.shared.set_scene(scene);
         self.adopted.send_replace(());
+        self.warming.adopt(&self.shared);
         if let Change::To(listener) = admin {
             self.admin = listener.and_then(|listener| {
                 let listener = report(tokio::net::TcpListener::from_std(listener))?;

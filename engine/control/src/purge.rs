@@ -15,7 +15,7 @@ const LONGEST_TAG: usize = 1 << 10;
 const LONGEST_HOST: usize = 300;
 
 /// Bytes of a URL, a prefix or a pattern.
-const LONGEST_URL: usize = 8 << 10;
+pub(crate) const LONGEST_URL: usize = 8 << 10;
 
 /// What is to be purged, as the body of `POST /cache/purge` says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ impl Purge {
 }
 
 /// Why a text can't be what it is to be.
-type Wrong = Option<&'static str>;
+pub(crate) type Wrong = Option<&'static str>;
 
 fn check_each(
     list: &str,
@@ -116,7 +116,8 @@ fn is_host(text: &str) -> Wrong {
     }
 }
 
-fn is_url(text: &str) -> Wrong {
+/// Why a text is no URL with scheme and host, if it is none.
+pub(crate) fn is_url(text: &str) -> Wrong {
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     let scheme = ["http://", "https://"]
         .into_iter()

@@ -1,12 +1,12 @@
 //! The command line: every subcommand and flag, with its environment variable and help.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{ArgGroup, Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 use ringfence_config::{
     Balance, CpuList, DriverChoice, LogFormat, LogTarget, OrOff, Overrides, ServerAddress,
@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Reload(ReloadArgs),
     /// Have a running ringfence answer no more with some of what it has cached
     Purge(PurgeArgs),
+    /// Have a running ringfence ask for URLs, so that its cache has them
+    Warm(WarmArgs),
+    /// Have a running ringfence say what would become of a request, and why; nothing comes of it
+    Explain(ExplainArgs),
     /// Have a running ringfence finish its requests and exit
     Stop(StopArgs),
     /// Print a completion script for a shell
@@ -165,6 +169,61 @@ pub(crate) struct PurgeArgs {
     /// Keep what is purged until its server has been asked whether it still holds
     #[arg(long)]
     pub(crate) soft: bool,
+    /// Have it asked for again at once, as `warm --purged` does
+    #[arg(long, requires = "soft")]
+    pub(crate) refetch: bool,
+    #[command(flatten)]
+    pub(crate) concurrency: ConcurrencyArg,
+    #[command(flatten)]
+    pub(crate) process: ProcessArg,
+}
+
+/// `warm`.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("source").multiple(true).required(true))]
+pub(crate) struct WarmArgs {
+    /// URLs such as `http://example.com/a?b=c`
+    #[arg(group = "source")]
+    pub(crate) url: Vec<String>,
+    /// A file of URLs, one a line, or - for the standard input; may be repeated
+    #[arg(long, value_name = "FILE", group = "source")]
+    pub(crate) list: Vec<PathBuf>,
+    /// A sitemap, in a file or at a URL of plain HTTP, with those that it names; may be repeated
+    #[arg(long, value_name = "URL|FILE", group = "source")]
+    pub(crate) sitemap: Vec<String>,
+    /// What is stored and was purged softly
+    #[arg(long, group = "source")]
+    pub(crate) purged: bool,
+    #[command(flatten)]
+    pub(crate) concurrency: ConcurrencyArg,
+    #[command(flatten)]
+    pub(crate) process: ProcessArg,
+}
+
+/// How many URLs are asked for at once.
+#[derive(Debug, Args)]
+pub(crate) struct ConcurrencyArg {
+    /// URLs that are asked for at once
+    #[arg(long = "concurrency", value_name = "N", default_value = "4", value_parser = value_parser!(u16).range(1..=64))]
+    pub(crate) most: u16,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The request's method, such as GET
+    pub(crate) method: String,
+    /// Its URL, such as `http://example.com/a?b=c`
+    pub(crate) url: String,
+    /// One of its headers, such as `Accept-Encoding: gzip`; may be repeated
+    #[arg(short = 'H', long = "header", value_name = "HEADER")]
+    pub(crate) header: Vec<String>,
+    /// The address that it would come from
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1")]
+    pub(crate) from: IpAddr,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) process: ProcessArg,
 }
@@ -238,7 +297,7 @@ pub(crate) struct Tuning {
     /// Address of the admin listener (health and metrics), or `off`
     #[arg(long, value_name = "ADDR|off", env = "RINGFENCE_ADMIN")]
     pub(crate) admin: Option<OrOff<SocketAddr>>,
-    /// Unix socket through which `reload`, `purge` and `stop` reach this process, or `off`
+    /// Unix socket through which `reload`, `purge`, `warm`, `explain` and `stop` reach this process, or `off`
     #[arg(long, value_name = "PATH|off", env = "RINGFENCE_CONTROL")]
     pub(crate) control: Option<OrOff<PathBuf>>,
     /// Form of an access-log line
@@ -309,7 +368,7 @@ mod tests {
                 assert!(flag.get_help().is_some(), "{name} has no help");
                 // What one command is about comes with it, and from nowhere else.
                 let is_about = flag.get_id() == "effective"
-                    || command.get_name() == "purge"
+                    || ["purge", "warm", "explain"].contains(&command.get_name())
                         && !["path", "control"].contains(&flag.get_id().as_str());
                 let expected = flag.get_env().is_some() || is_about;
                 assert!(expected, "{name} has no variable");
@@ -352,6 +411,9 @@ mod tests {
             "ringfence stop --timeout -1",
             "ringfence purge",
             "ringfence purge --soft",
+            "ringfence purge --all --refetch",
+            "ringfence warm",
+            "ringfence warm http://a/ --concurrency 0",
             "ringfence fly",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");

@@ -6,16 +6,17 @@
 //! | `source` | where the plan comes from |
 //! | `serve` | a serving process, from its start to its drain |
 //! | `demo` | three origin servers to balance over |
-//! | `remote` | `reload`, `purge` and `stop`, which talk to a running process |
+//! | `remote` | `reload`, `purge`, `warm`, `explain` and `stop`, which talk to a running process |
 //! | `inspect` | the commands that start nothing |
 //! | `cpus` | which CPUs the workers get |
-//! | `failure`, `terminal` | what the user is told, and where |
+//! | `failure`, `terminal`, `progress` | what the user is told, and where |
 
 mod cli;
 mod cpus;
 mod demo;
 mod failure;
 mod inspect;
+mod progress;
 mod remote;
 mod serve;
 mod source;
@@ -60,6 +61,8 @@ fn execute(command: Command) -> Result<(), Failure> {
         Command::Config(args) => inspect::config(args),
         Command::Reload(args) => remote::reload(&args),
         Command::Purge(args) => remote::purge(args),
+        Command::Warm(args) => remote::warm(&args),
+        Command::Explain(args) => remote::explain(args),
         Command::Stop(args) => remote::stop(&args),
         Command::Completions { shell } => inspect::completions(shell),
         Command::Schema => inspect::schema(),

@@ -1,15 +1,16 @@
-//! `reload`, `purge` and `stop`: commands to a running process, through its control socket.
+//! `reload`, `purge`, `warm`, `explain` and `stop`: commands to a running process, through its control socket.
 
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ringfence_config::{OrOff, Overrides};
-use ringfence_control::Purge;
 use ringfence_control::client::{self, ClientError};
+use ringfence_control::{Explain, Purge, Sources, Tally};
 
-use crate::cli::{ProcessArg, PurgeArgs, ReloadArgs, StopArgs};
+use crate::cli::{ExplainArgs, ProcessArg, PurgeArgs, ReloadArgs, StopArgs, WarmArgs};
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::source::Source;
 use crate::terminal::print;
 
@@ -44,7 +45,38 @@ pub(crate) fn purge(args: PurgeArgs) -> Result<(), Failure> {
         ClientError::Refused(why) => Failure::new(format!("not purged: {why}")),
         ClientError::Gone(_) | ClientError::Unreachable(_) => unreachable(&error),
     })?;
-    print(&describe(&purge))
+    print(&describe(&purge))?;
+    match args.refetch {
+        true => warm_all(&socket, &Sources::default(), true, args.concurrency.most),
+        false => Ok(()),
+    }
+}
+
+/// `warm`: prints how it went, once all has been asked for.
+pub(crate) fn warm(args: &WarmArgs) -> Result<(), Failure> {
+    let socket = socket(&args.process)?;
+    let sources = Sources {
+        urls: args.url.clone(),
+        lists: args.list.clone(),
+        sitemaps: args.sitemap.clone(),
+    };
+    warm_all(&socket, &sources, args.purged, args.concurrency.most)
+}
+
+fn warm_all(socket: &Path, sources: &Sources, purged: bool, most: u16) -> Result<(), Failure> {
+    let mut progress = Progress::begin();
+    let outcome = client::warm(socket, sources, purged, most.into(), &mut progress);
+    let took = progress.end().as_secs_f64();
+    let tally = outcome.map_err(|error| match error {
+        ClientError::Refused(why) => Failure::new(format!("not warmed: {why}")),
+        ClientError::Gone(_) | ClientError::Unreachable(_) => unreachable(&error),
+    })?;
+    let Tally { total, failed, .. } = tally;
+    print(&format!("{total} URLs in {took:.1} s: {tally}\n"))?;
+    match failed {
+        0 => Ok(()),
+        _ => Err(Failure::new(format!("{failed} of {total} URLs failed"))),
+    }
 }
 
 fn describe(purge: &Purge) -> String {
@@ -67,6 +99,25 @@ fn describe(purge: &Purge) -> String {
         text.push_str("  everything\n");
     }
     text
+}
+
+/// `explain`: prints what would become of the request.
+pub(crate) fn explain(args: ExplainArgs) -> Result<(), Failure> {
+    let socket = socket(&args.process)?;
+    let question = Explain {
+        method: args.method,
+        url: args.url,
+        headers: args.header,
+        from: args.from,
+    };
+    let answer = client::explain(&socket, &question).map_err(|error| match error {
+        ClientError::Refused(why) => Failure::new(format!("not explained: {why}")),
+        ClientError::Gone(_) | ClientError::Unreachable(_) => unreachable(&error),
+    })?;
+    match (answer, args.json) {
+        ((json, _), true) => print(&format!("{json}\n")),
+        ((_, explanation), false) => print(&explanation.to_string()),
+    }
 }
 
 /// `stop`: waits until the process has drained and gone.

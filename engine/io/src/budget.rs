@@ -41,6 +41,20 @@ pub(crate) fn poll_left(cx: &mut Context<'_>) -> Poll<()> {
     Poll::Pending
 }
 
+/// Waits for one turn of the reactor, so that the others on this core have theirs after work that no operation counts.
+pub async fn next_turn() {
+    let mut waited = false;
+    poll_fn(|cx| {
+        if waited {
+            return Poll::Ready(());
+        }
+        waited = true;
+        bell::await_turn(cx.waker());
+        Poll::Pending
+    })
+    .await;
+}
+
 /// Waits until allowance is left.
 pub(crate) async fn left() {
     poll_fn(poll_left).await;

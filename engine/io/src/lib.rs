@@ -46,6 +46,7 @@ mod task;
 pub use ringfence_config::{DriverChoice, Endpoint};
 
 pub use self::accept::Listener;
+pub use self::budget::next_turn;
 pub use self::clock::{now, unix_now};
 pub use self::datagrams::Datagrams;
 pub use self::deadline::{Elapsed, timeout_at};

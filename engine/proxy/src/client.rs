@@ -1,5 +1,6 @@
 //! Who a response is for.
 
+use std::cell::RefCell;
 use std::future::pending;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,13 +8,45 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use ringfence_io::{Outgoing, Pipe, Stream};
+use ringfence_telemetry::Fetched;
 
 /// Who a response is for.
 #[derive(Clone)]
 pub(crate) enum Client {
     Peer(Rc<Stream>),
-    /// Nobody: it is fetched for the store, on behalf of the one that asked last, from this address.
-    Nobody(Box<IpAddr>),
+    /// Nobody: it is fetched for the store.
+    Nobody(Rc<Absent>),
+}
+
+/// Whom a response would be for that is fetched for the store.
+pub(crate) struct Absent {
+    /// The address of the one that asked last, or that would ask.
+    ip: IpAddr,
+    /// Whoever ordered it waits to hear what became of it.
+    is_awaited: bool,
+    told: RefCell<Fetched>,
+}
+
+impl Absent {
+    pub(crate) fn new(ip: IpAddr, is_awaited: bool) -> Rc<Self> {
+        Rc::new(Self {
+            ip,
+            is_awaited,
+            told: RefCell::default(),
+        })
+    }
+
+    /// Tells what became of the request, where somebody waits to hear it.
+    pub(crate) fn tell(&self, what: impl FnOnce() -> Fetched) {
+        if self.is_awaited {
+            self.told.replace(what());
+        }
+    }
+
+    /// What became of the request.
+    pub(crate) fn told(&self) -> Fetched {
+        self.told.take()
+    }
 }
 
 impl Client {
@@ -25,7 +58,7 @@ impl Client {
                 .peer()
                 .ip()
                 .unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            Self::Nobody(ip) => **ip,
+            Self::Nobody(absent) => absent.ip,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringfence_io::{Lease, Stream, now};
 
-use crate::client::Client;
+use crate::client::{Absent, Client};
 use crate::worker::{Admission, Seat, Worker};
 
 /// A client connection.
@@ -47,9 +47,14 @@ impl Conn {
 
     /// No connection at all: what it asks for is for the store, on behalf of the one at this address.
     pub(crate) fn nobody(worker: Rc<Worker>, peer: IpAddr) -> Self {
+        Self::absent(worker, Absent::new(peer, false))
+    }
+
+    /// The same for one who is told what becomes of it.
+    pub(crate) fn absent(worker: Rc<Worker>, absent: Rc<Absent>) -> Self {
         Self {
             worker,
-            client: Client::Nobody(Box::new(peer)),
+            client: Client::Nobody(absent),
             pending: Lease::empty(),
             has_served: false,
             again: None,

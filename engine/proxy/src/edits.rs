@@ -6,6 +6,7 @@ use ringfence_io::Lease;
 
 use crate::body::Coding;
 use crate::cache_fields::{is_inner, write_conditions, write_report};
+use crate::compress::{self, Form};
 use crate::exchange::{Call, Exchange, Tally};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
@@ -41,6 +42,12 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
         writer: &mut writer,
         edits: Some(edits),
     };
+    if ex.route().compress.is_some() {
+        let sent = [Name::IfMatch, Name::IfNoneMatch];
+        for id in sent.into_iter().filter(|id| !withheld(*id)) {
+            compress::write_plain_tags(ex, id, &mut own);
+        }
+    }
     forwarding::write(ex, &mut own);
     if let Some(asked) = asked {
         write_conditions(asked, &mut own);
@@ -55,6 +62,7 @@ pub(crate) fn write_response(
     ex: &Exchange<'_>,
     call: &Call,
     coding: Coding,
+    form: &Form,
     keep: bool,
     out: &mut Vec<u8>,
 ) {
@@ -80,6 +88,7 @@ pub(crate) fn write_response(
         };
         let dropped = framing
             || exposed
+            || form.changes(field.id, field.name.of(bytes))
             || field.id.is_hop_by_hop()
             || head.fields.is_connection_named(bytes, field)
             || takes_away(edits, field.name.of(bytes));
@@ -96,6 +105,7 @@ pub(crate) fn write_response(
         // RFC 9110 section 6.6.1.
         own.field(b"Date", ex.conn.worker.date().as_bytes());
     }
+    form.write(&head.fields, bytes, &mut own);
     if let Some(via) = &ex.epoch.plan.forwarding.via {
         forwarding::write_via(&mut own, head.version, via);
     }

@@ -360,6 +360,12 @@ impl<'c> Exchange<'c> {
                 .is_some_and(|rest| untouched(&rest.borrow()))
     }
 
+    /// True where nobody asks, and nothing that came could be stored.
+    pub(crate) fn is_in_vain(&self) -> bool {
+        let fills = |asked: &Asked| asked.fill.is_some();
+        self.conn.client.is_nobody() && !self.asked.as_deref().is_some_and(fills)
+    }
+
     /// True when nothing of the request is left to arrive.
     pub(crate) fn is_fully_received(&self) -> bool {
         match &self.rest {

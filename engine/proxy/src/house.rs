@@ -11,10 +11,11 @@ use std::time::Duration;
 use ringfence_balance::{Limit, Roster, ServerId};
 use ringfence_config::Plan;
 use ringfence_io::{ListenSocket, Mailbox, Postbox};
-use ringfence_telemetry::{LogQueue, Registry};
+use ringfence_telemetry::{LogQueue, Registry, Target};
 
 use crate::note::CacheNote;
 use crate::pool::{Spill, close_spilled, expire};
+use crate::question::{Errand, Question};
 
 /// What one worker is started with.
 pub struct WorkerSeed {
@@ -73,6 +74,12 @@ pub enum Order {
     Report(Sender<Vec<String>>),
     /// A connection slot of this server came free on another worker.
     Wake(ServerId),
+    /// Say what would become of a request.
+    Explain(Question),
+    /// Say what is stored and was purged softly.
+    SoftlyPurged(Sender<Vec<Target>>),
+    /// Ask for something for the cache alone.
+    Fetch(Errand),
     /// Another worker's cache has something to say.
     Cache(CacheNote),
 }

@@ -15,6 +15,22 @@ const OF_TRUSTED: [Name; 4] = [
     Name::XForwardedProto,
 ];
 
+/// What a request's key has of those, by their names.
+pub(crate) fn trusted_names(ex: &Exchange<'_>) -> impl Iterator<Item = String> + use<> {
+    let names = [
+        "header forwarded",
+        "header x-forwarded-host",
+        "header x-forwarded-port",
+        "header x-forwarded-proto",
+    ];
+    let names = if ex.facts.trusted { &names[..] } else { &[] };
+    names
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
 /// Writes the request's key.
 pub(crate) fn write(ex: &Exchange<'_>, out: &mut Vec<u8>) {
     write_key(&ex.key_parts(), ex.rules(), out);

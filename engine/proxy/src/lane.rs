@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use ringfence_balance::{
-    Group, NoPick, Outcome, Permit, Picker, RetryBudget, Server, ServerId, Want, WorkerIx,
+    Group, NoPick, Outcome, Permit, Picker, Preview, RetryBudget, Server, ServerId, Want, WorkerIx,
 };
 use ringfence_http::Reason;
 use ringfence_io::{now, timeout_at};
@@ -79,6 +79,11 @@ impl Lane {
             Err(NoPick::NoServer) => Err(Reason::NoServer),
             Err(NoPick::Full) => Ok(None),
         }
+    }
+
+    /// The server that the next request would get; changes nothing.
+    pub(crate) fn preview(&self, want: &Want<'_>) -> Result<Preview, NoPick> {
+        self.picker.borrow().preview(want, now())
     }
 
     /// Counts a request against which retries are measured.

@@ -15,14 +15,17 @@
 //! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
-//! | `refresh` | asking again in the background |
+//! | `refresh`, `warm` | asking again in the background, and for the cache alone |
 //! | `note`, `pattern` | what the caches of the cores tell one another, and what URLs a purge is meant for |
 //! | `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
 //! | `purge` | purges that come from outside |
+//! | `question`, `explain` | what would become of a request that nobody has made |
 //! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
 //! | `cache` | the stored responses of one core, and who fetches what |
+//! | `compress` | in which form a response is passed on, and the coder of one |
+//! | `selected`, `recode` | in which form a stored response goes out, and what makes the head of one |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
@@ -31,12 +34,14 @@ mod bypass;
 mod cache;
 mod cache_fields;
 mod client;
+mod compress;
 mod conn;
 mod coroutine;
 mod date;
 mod edits;
 mod epoch;
 mod exchange;
+mod explain;
 mod forwarded;
 mod forwarding;
 mod gather;
@@ -52,19 +57,26 @@ mod pattern;
 pub mod pool;
 mod presence;
 mod purge;
+mod question;
+mod recode;
 mod refresh;
 mod request_id;
 mod retry;
+mod selected;
 mod serve;
 mod share;
 mod stations;
 mod tags;
 mod upload;
 mod walk;
+mod warm;
 mod work;
 mod worker;
 
+pub use explain::{Asked, explain};
 pub use house::{Adoption, House, Order, WorkerSeed};
 pub use note::CacheNote;
 pub use purge::{PurgeOrder, purge};
+pub use question::{Errand, Question};
+pub use warm::{fetch, softly_purged};
 pub use work::work;

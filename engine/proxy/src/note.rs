@@ -5,6 +5,7 @@ use std::sync::mpsc::Sender;
 
 use bytes::Bytes;
 use ringfence_cache::{Key, Object, Purge};
+use ringfence_coding::ContentCoding;
 use ringfence_http::Reason;
 
 use crate::pattern::UrlPattern;
@@ -127,6 +128,16 @@ pub(crate) enum Note {
     },
     /// To all that may hold an older one: this one takes its place.
     Replace { key: SharedKey, object: Arc<Object> },
+    /// To a key's home: make a form of this in a coding, for all.
+    Code {
+        key: SharedKey,
+        object: Arc<Object>,
+        coding: ContentCoding,
+        /// The worker that wants it.
+        asker: usize,
+    },
+    /// To all that may hold it: this is what it was coded to.
+    Coded { key: SharedKey, coded: Coded },
     /// To all: this is not to be answered with any more.
     Purge {
         what: Arc<[Purged]>,
@@ -135,6 +146,14 @@ pub(crate) enum Note {
         /// Who waits until it is done, where somebody does.
         done: Option<Sender<()>>,
     },
+}
+
+/// What a stored response was coded to.
+pub(crate) struct Coded {
+    pub(crate) object: Arc<Object>,
+    pub(crate) coding: ContentCoding,
+    /// Nothing where it would hardly be shorter.
+    pub(crate) body: Option<Bytes>,
 }
 
 /// What a request is told that asked.

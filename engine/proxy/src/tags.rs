@@ -98,17 +98,22 @@ pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let name = ex.heads.request.authority.of(&ex.bytes);
     let mut tags = vec![host(&cache.house, name)];
     tags.extend(own_url(ex, ex.path(), query));
-    tags.extend(given(response).map(|tag| hash(cache, tag)));
+    names(ex, response, |tag| tags.push(hash(cache, tag)));
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+/// Gives the names of a response's tags, but for those of its URL and host: those that its server gives it, and the route's.
+pub(crate) fn names(ex: &Exchange<'_>, response: Head<'_>, mut name: impl FnMut(&[u8])) {
+    given(response).for_each(&mut name);
     let params = ex.params();
     let rules = ex.route().cache.as_ref();
     for template in rules.iter().flat_map(|rules| &rules.tags) {
         let mut text = Vec::new();
         template.render(&params, &mut text);
-        tags.push(hash(cache, &text));
+        name(&text);
     }
-    tags.sort_unstable();
-    tags.dedup();
-    tags
 }
 
 /// Tags that a server gives a response.

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use ringfence_io::{ListenSocket, Listener, Mailbox, now, sleep, spawn, stats, trim_pools};
 
+use crate::explain;
 use crate::house::{Order, WorkerSeed};
 use crate::serve::Coroutines;
 use crate::stations::accept;
+use crate::warm;
 use crate::worker::Worker;
 
 /// How often idle upstream connections are looked over, and memory that lay unused is freed.
@@ -67,6 +69,12 @@ impl Shift {
             Order::Report(done) => drop(done.send(std::mem::take(&mut self.complaints))),
             Order::Wake(server) => self.worker.wake(server),
             Order::Cache(note) => self.worker.cache.obey(note.0),
+            Order::Explain(question) => {
+                let told = explain::tell(&self.worker, &question);
+                drop(question.answer.send((self.worker.index, told)));
+            }
+            Order::SoftlyPurged(answer) => drop(answer.send(warm::list(&self.worker))),
+            Order::Fetch(errand) => warm::start(&self.worker, errand),
             Order::Drain(grace) => return Some(grace),
         }
         None

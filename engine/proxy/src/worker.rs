@@ -39,6 +39,8 @@ pub(crate) struct Worker {
     guests: RefCell<Slab<Guest>>,
     ids: RefCell<RequestIds>,
     pub(crate) cache: Rc<Cache>,
+    /// Bytes that the encoders of responses on their way hold.
+    pub(crate) encoding: Cell<usize>,
     /// When idle client connections are closed, once a drain has begun.
     drain_idle_at: Cell<Option<Duration>>,
 }
@@ -57,13 +59,19 @@ impl Worker {
             stats: house.registry.worker(index),
             log: house.logs[index].clone(),
 
-            cache: Cache::new(index, house.clone(), cache_size(&adoption, &house)),
+            cache: Cache::new(
+                index,
+                house.clone(),
+                house.registry.worker(index),
+                cache_size(&adoption, &house),
+            ),
             epoch: RefCell::new(Epoch::new(adoption, &house, index, None)),
             left_lanes: RefCell::default(),
             date: RefCell::default(),
             pool: RefCell::new(Pool::new(house.most_idle)),
             guests: RefCell::default(),
             ids: RefCell::new(RequestIds::new()),
+            encoding: Cell::new(0),
             drain_idle_at: Cell::new(None),
             house,
         })

@@ -61,6 +61,10 @@ pub struct WorkerStats {
     pub cache_bytes: Gauge,
     /// Stored responses that went to make room for others.
     pub cache_evictions: Counter,
+    /// Bytes of responses that were compressed, before that.
+    pub coded_in: Counter,
+    /// Bytes that they were compressed to.
+    pub coded_out: Counter,
     refusals: Refusals,
     about: OnceLock<About>,
 }

@@ -14,11 +14,20 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ringfence-config", &["http"]),
     ("ringfence-balance", &["http", "config"]),
     ("ringfence-cache", &["config", "http"]),
+    ("ringfence-coding", &["config", "http"]),
     ("ringfence-telemetry", &["http", "config"]),
     ("ringfence-io", &["http", "config"]),
     (
         "ringfence-proxy",
-        &["http", "config", "balance", "cache", "telemetry", "io"],
+        &[
+            "http",
+            "config",
+            "balance",
+            "cache",
+            "coding",
+            "telemetry",
+            "io",
+        ],
     ),
     (
         "ringfence-control",
@@ -64,6 +73,7 @@ const MINDS: &[&str] = &[
     "ringfence-config",
     "ringfence-balance",
     "ringfence-cache",
+    "ringfence-coding",
     "ringfence-telemetry",
 ];
 

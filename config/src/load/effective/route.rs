@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::file::route as file;
 use crate::file::shape::{OneOrMany, Or};
-use crate::load::effective::cache;
 use crate::load::effective::field::{or_off, some};
+use crate::load::effective::{cache, compress};
 use crate::matching::host::HostChoice;
 use crate::matching::{HeaderTest, Matcher};
 use crate::plan::route::{Action, HeaderEdits, Retry, Route, RouteTimeouts};
@@ -25,6 +25,7 @@ pub(super) fn route(plan: &Route, upstreams: &[Upstream]) -> file::Route {
         retry: forwards.then(|| Or::Table(retry(&plan.retry))),
         cache: forwards.then(|| cache::rules(plan.cache.as_deref())),
         purges: forwards.then(|| OneOrMany(plan.purges.iter().cloned().map(Scalar).collect())),
+        compress: forwards.then(|| compress::rules(plan.compress.as_deref())),
         ..file::Route::default()
     };
     matcher(&plan.matcher, &mut route);

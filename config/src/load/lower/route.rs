@@ -8,7 +8,7 @@ use crate::load::lower::edits::{self, Side};
 use crate::load::lower::field::{no_effect, value};
 use crate::load::lower::server_side::{self, Layer};
 use crate::load::lower::target::Targets;
-use crate::load::lower::{action, cache, matcher, reach};
+use crate::load::lower::{action, cache, compress, matcher, reach};
 use crate::load::report::Place;
 use crate::matching::path::literal_prefix;
 use crate::matching::{Matcher, PathPattern, Segment};
@@ -74,6 +74,7 @@ fn route(place: usize, mut file: Written, around: &Around<'_>, at: &Place<'_>) -
     };
     let cache = cache::rules(file.cache.take(), around.cache, &matcher, &at.key("cache"));
     let purges = cache::purges(file.purges.take(), &matcher, &at.key("purges"));
+    let compress = compress::rules(file.compress.take(), &at.key("compress"));
     Route {
         name: name(place, &file, at),
         matcher,
@@ -94,6 +95,7 @@ fn route(place: usize, mut file: Written, around: &Around<'_>, at: &Place<'_>) -
         retry: layer.retry(),
         cache,
         purges,
+        compress,
     }
 }
 
@@ -121,6 +123,7 @@ fn check_no_upstream(file: &Written, at: &Place<'_>) {
         ("retry", file.retry.is_some()),
         ("cache", file.cache.is_some()),
         ("purges", file.purges.is_some()),
+        ("compress", file.compress.is_some()),
     ];
     for (key, _) in there.iter().filter(|(_, there)| *there) {
         if !at.written("upstream") {

@@ -4,7 +4,7 @@ use crate::choose::member::Member;
 use crate::rng::{Rng, scale};
 
 /// Vose's alias table: each column holds one server below its threshold and another above.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Draw {
     columns: Vec<Column>,
 }

@@ -19,7 +19,7 @@ const NEVER: Key = Key {
 };
 
 /// A tournament over all servers of the group; those that are not eligible have the key `NEVER`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Least {
     keys: Vec<Key>,
     /// 0 for a server that is not eligible.

@@ -10,7 +10,7 @@ const HEAD_START: usize = 64;
 
 /// The order of servers. Equal weights: a plain rotation. Otherwise the model runs through one cycle, after which its
 /// state is back at the beginning, and the kept order is repeated.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Smooth {
     order: Vec<u32>,
     next: usize,
@@ -73,7 +73,7 @@ impl Smooth {
 }
 
 /// Each pick adds every server's weight to its credit, takes the richest, and charges it the sum of the weights.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Model {
     members: Vec<Member>,
     credit: Vec<i64>,

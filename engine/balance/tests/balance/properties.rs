@@ -149,7 +149,11 @@ proptest! {
         let mut picker = Picker::new(group, seed);
         for key in 0..30u64 {
             let want = Want { key: (key % 2 == 0).then_some(hash_key(&key.to_le_bytes())), sticky: None, tried: &tried };
-            match (picker.pick(&want, NOW), &allowed) {
+            let foretold = picker.preview(&want, NOW).map(|preview| preview.ix);
+            prop_assert_eq!(picker.preview(&want, NOW).map(|preview| preview.ix), foretold);
+            let picked = picker.pick(&want, NOW);
+            prop_assert_eq!(picked, foretold, "what is chosen is what was foretold");
+            match (picked, &allowed) {
                 (Ok(ix), Ok(allowed)) => prop_assert!(allowed.contains(&ix), "{ix} not in {allowed:?}"),
                 (found, allowed) => prop_assert_eq!(found.err(), allowed.as_ref().err().copied()),
             }

@@ -49,6 +49,11 @@ impl Queue {
         self.link(entries, ahead, behind, behind, ahead);
     }
 
+    /// Takes note that an entry in it that had so many bytes has others now.
+    pub(crate) fn reweigh<V: Stored>(&mut self, entry: &Entry<V>, before: usize) {
+        self.bytes = self.bytes - before + entry.bytes();
+    }
+
     /// Has the neighbours of an entry know that it lies at `at` now.
     pub(crate) fn relocate<V>(&mut self, entries: &mut Dense<Entry<V>>, at: u32) {
         let entry = &entries[at];

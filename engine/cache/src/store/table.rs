@@ -146,6 +146,21 @@ impl<V: Stored> Table<V> {
         queue.push(entries, at);
     }
 
+    /// Puts another value in an entry, where everything else stays as it is.
+    pub(crate) fn exchange(&mut self, at: u32, value: V) {
+        let entry = &mut self.entries[at];
+        let (content, bytes) = (entry.content(), entry.bytes());
+        entry.weight = value.weight();
+        entry.value = value;
+        self.content = self.content - content + entry.content();
+        let (entries, stage) = (&self.entries, self.entries[at].stage);
+        let queue = match stage {
+            Stage::Probation => &mut self.probation,
+            Stage::Main => &mut self.main,
+        };
+        queue.reweigh(&entries[at], bytes);
+    }
+
     /// Takes an entry out. The one that was at [`len`](Self::len) has its place then.
     pub(crate) fn take(&mut self, at: u32) -> Option<Entry<V>> {
         let (queue, entries) = self.queue_mut(self.entries[at].stage);

@@ -15,6 +15,10 @@ use std::sync::Arc;
 /// The most that the body of a purge may measure.
 pub(super) const MOST_BODY: usize = 1 << 20;
 
+/// What is said of a body that is not said to be JSON.
+pub(super) const NOT_JSON: &str =
+    "the body has to be JSON, with `Content-Type: application/json`\n";
+
 /// Purges: 200 once no worker answers with what is covered, 400 for an order that can't be carried out, 503 where a worker
 /// has yet to do so.
 ///
@@ -25,8 +29,7 @@ pub(super) async fn purge(
     body: Bytes,
 ) -> Response {
     if !is_json(&headers) {
-        let why = "the body has to be JSON, with `Content-Type: application/json`\n";
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response();
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON).into_response();
     }
     let purge = match read(&body) {
         Ok(purge) => purge,
@@ -126,7 +129,8 @@ impl Numbers {
     }
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
+/// Whether a body is said to be JSON.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();

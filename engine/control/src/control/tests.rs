@@ -3,14 +3,17 @@
 use super::*;
 use crate::{
     client::{self, ClientError},
+    explain::Explain,
     host::{Host, Workers},
     purge::Purge,
     resolve::resolve,
     testing::{FakeDns, Origin, Reply, Script, response, wait_for},
+    warm::{Sources, Tally, Watch},
 };
 use ringfence_balance::{Outcome, Picker, Resolved, Roster, StickySecret, Want};
 use ringfence_config::{Overrides, Plan};
-use ringfence_telemetry::{LogQueue, Part, Record};
+use ringfence_telemetry::explain::Explanation;
+use ringfence_telemetry::{Fetched, LogQueue, Part, Record, Target};
 use std::{
     fs,
     io::{Read, Write},
@@ -33,6 +36,7 @@ struct Process {
     stops: Mutex<usize>,
     offered: Mutex<Vec<Resolved>>,
     purges: Mutex<Vec<Purge>>,
+    fetches: Mutex<Vec<String>>,
     /// What new addresses are adopted with.
     control: OnceLock<Arc<Control>>,
     scene: OnceLock<Scene>,
@@ -64,6 +68,32 @@ impl Host for Process {
             true => Err("2 workers are busy".into()),
             false => Ok(()),
         }
+    }
+
+    fn explain(&self, question: &Explain) -> Result<Explanation, String> {
+        match question.method.as_str() {
+            "BUSY" => Err("2 workers are busy".into()),
+            method => Ok(Explanation {
+                request: format!("{method} {}", question.url),
+                ..Explanation::default()
+            }),
+        }
+    }
+
+    fn fetch(&self, target: &Target, done: Box<dyn FnOnce(Fetched) + Send>) {
+        self.fetches.lock().unwrap().push(target.url.clone());
+        if !target.url.ends_with("/lost") {
+            done(Fetched {
+                status: 200,
+                stored: true,
+                ..Fetched::default()
+            });
+        }
+    }
+
+    fn softly_purged(&self) -> Result<Vec<Target>, String> {
+        let urls = ["http://a/2", "http://a/1", "http://a/2"];
+        Ok(urls.into_iter().map(Target::of).collect())
     }
 
     fn workers(&self) -> Workers {
@@ -286,6 +316,71 @@ fn ejections_are_ended_and_shown() {
         format!("ringfence_server_ejections_total{{upstream=\"app\",server=\"{label}\"}} 1\n");
     assert!(stage.get("/metrics").1.contains(&ejections));
     wait_for("its return", || server.transitions().returned == 1);
+    stage.finish();
+}
+
+#[test]
+fn what_would_become_of_a_request_is_told() {
+    let stage = Stage::start("");
+    let address = stage.control.admin_address().unwrap();
+    let json = "Content-Type: application/json\r\n";
+    let url = r#"{"url": "http://a/x"}"#;
+    let busy = r#"{"method": "BUSY", "url": "http://a/x"}"#;
+    for (fields, body, expected, why) in [
+        (json, url, 200, r#""request":"GET http://a/x""#),
+        (json, busy, 503, "2 workers are busy"),
+        (json, r#"{"url": "/x"}"#, 400, "does not begin with http://"),
+        ("", url, 415, "application/json"),
+    ] {
+        let (status, text) = ask_with(address, "POST", "/explain", fields, body);
+        assert!(status == expected && text.contains(why), "{text}");
+    }
+    let question = serde_json::from_str(url).unwrap();
+    let (json, told) = client::explain(&stage.socket(), &question).unwrap();
+    assert_eq!(told.request, "GET http://a/x");
+    assert!(json.contains(&told.request), "{json}");
+    stage.finish();
+}
+
+#[test]
+fn what_is_warmed_is_asked_for_through_the_process() {
+    struct Silent(Vec<String>);
+    impl Watch for Silent {
+        fn moved(&mut self, _: &Tally) {}
+        fn failed(&mut self, url: &str, _: &str) {
+            self.0.push(url.to_owned());
+        }
+        fn waits(&mut self, _: Duration) {}
+    }
+    let stage = Stage::start("[[warm]]\nurls = [\"http://a/start\"]\n");
+    let fetched = || stage.process.fetches.lock().unwrap().clone();
+    wait_for("the start", || fetched() == ["http://a/start"]);
+    let sources = Sources {
+        urls: vec!["http://a/0".to_owned()],
+        ..Sources::default()
+    };
+    let mut silent = Silent(Vec::new());
+    let tally = client::warm(&stage.socket(), &sources, true, 1, &mut silent).unwrap();
+    assert_eq!((tally.total, tally.stored), (3, 3), "{tally}");
+    assert_eq!(fetched()[1..], ["http://a/0", "http://a/1", "http://a/2"]);
+    let lost = Sources {
+        urls: vec!["http://a/lost".to_owned()],
+        ..Sources::default()
+    };
+    let error = client::warm(&stage.socket(), &lost, false, 1, &mut silent).unwrap_err();
+    assert!(
+        error.to_string().contains("the process is ending"),
+        "{error}"
+    );
+    let json = "Content-Type: application/json\r\n";
+    let admin = stage.control.admin_address().unwrap();
+    let body = r#"{"url": "http://a/x"}"#;
+    assert_eq!(ask_with(admin, "POST", "/cache/fetch", json, body).0, 404);
+    assert_eq!(
+        fetched().len(),
+        5,
+        "only who may open the socket has it done"
+    );
     stage.finish();
 }
 

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use ringfence_balance::Resolved;
-use ringfence_control::{Host, Purge, Workers};
-use ringfence_proxy::{House, PurgeOrder, purge};
+use ringfence_control::{Explain, Host, Purge, Workers};
+use ringfence_proxy::{Asked, House, PurgeOrder, explain, fetch, purge, softly_purged};
+use ringfence_telemetry::explain::Explanation;
+use ringfence_telemetry::{Fetched, Target};
 
 use crate::serve::event::{Event, Outcome};
 use crate::serve::take_up;
@@ -86,6 +88,39 @@ impl Host for Switchboard {
             missing => Err(format!(
                 "{missing} workers are busy; they purge before they answer from the cache again"
             )),
+        }
+    }
+
+    fn explain(&self, question: &Explain) -> Result<Explanation, String> {
+        let asked = Asked {
+            method: question.method.clone(),
+            url: question.url.clone(),
+            fields: question.headers.clone(),
+            peer: question.from,
+        };
+        let answers = explain(&self.house, &asked);
+        let workers = self.accepting.load(Ordering::Relaxed);
+        let parts = take_up::await_each(&answers, workers);
+        match workers - parts.len() {
+            0 => {
+                let request = format!("{} {}", asked.method, asked.url);
+                Ok(Explanation::join(request, parts))
+            }
+            missing => Err(format!("{missing} workers are busy")),
+        }
+    }
+
+    fn fetch(&self, target: &Target, done: Box<dyn FnOnce(Fetched) + Send>) {
+        fetch(&self.house, &target.url, &target.headers, done);
+    }
+
+    fn softly_purged(&self) -> Result<Vec<Target>, String> {
+        let answers = softly_purged(&self.house);
+        let workers = self.accepting.load(Ordering::Relaxed);
+        let parts = take_up::await_each(&answers, workers);
+        match workers - parts.len() {
+            0 => Ok(parts.into_iter().flatten().collect()),
+            missing => Err(format!("{missing} workers are busy")),
         }
     }
 

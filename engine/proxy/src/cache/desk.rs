@@ -71,28 +71,33 @@ impl Fetch {
 impl Desk {
     /// What `asker` may do at `now`.
     pub(crate) fn ask(&mut self, flight: &FlightKey, asker: Asker, way: Way, now: u64) -> Turn {
-        if self
-            .alone
-            .get(&flight.hash)
-            .is_some_and(|until| now < *until)
-        {
-            return Turn::Alone;
-        }
-        match self.fetches.get_mut(&flight.bytes) {
-            None => {
+        let turn = self.turn(flight, way, now);
+        let fetch = self.fetches.get_mut(&flight.bytes);
+        match (turn, fetch) {
+            (Turn::Lead, Some(fetch)) => fetch.hand_over(asker),
+            (Turn::Lead, None) => {
                 self.fetches.insert(flight.bytes.clone(), Fetch::by(asker));
-                Turn::Lead
             }
-            Some(fetch) if way == Way::Not(fetch.leader) => {
-                fetch.hand_over(asker);
-                Turn::Lead
-            }
-            Some(fetch) if fetch.begun && way != Way::Whole => Turn::Join(fetch.leader),
-            Some(fetch) => {
+            (Turn::Wait, Some(fetch)) => {
                 let whole = way == Way::Whole;
                 fetch.waiting.push_back(Guest { asker, whole });
-                Turn::Wait
             }
+            (Turn::Wait, None) | (Turn::Alone | Turn::Join(_), _) => {}
+        }
+        turn
+    }
+
+    /// What whoever asks at `now` may do.
+    pub(crate) fn turn(&self, flight: &FlightKey, way: Way, now: u64) -> Turn {
+        let alone = self.alone.get(&flight.hash);
+        if alone.is_some_and(|until| now < *until) {
+            return Turn::Alone;
+        }
+        match self.fetches.get(&flight.bytes) {
+            None => Turn::Lead,
+            Some(fetch) if way == Way::Not(fetch.leader) => Turn::Lead,
+            Some(fetch) if fetch.begun && way != Way::Whole => Turn::Join(fetch.leader),
+            Some(_) => Turn::Wait,
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `home` | what a home tells those that ask |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
+//! | `forms`, `workbench` | coded forms of what is stored, and those that are being made |
 //! | `broadcast` | what comes for several, from the core that receives it to all that want it |
 //! | `flight` | the same, as one core has it and its clients read it |
 //! | `purges` | how purges reach all cores |
@@ -22,31 +23,36 @@ mod broadcast;
 mod claim;
 mod desk;
 mod flight;
+mod forms;
 mod home;
 mod purges;
 mod seat;
 mod waiting;
+mod workbench;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use ringfence_cache::{Object, Store};
 use ringfence_io::now;
+use ringfence_telemetry::WorkerStats;
 
 pub(crate) use self::ask::Reply;
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::broadcast::Broadcast;
 pub(crate) use self::claim::Claim;
 use self::desk::Desk;
+pub(crate) use self::desk::Turn;
 pub(crate) use self::flight::{Flight, Reader};
 pub(crate) use self::purges::order;
 use self::waiting::Waiting;
+use self::workbench::Workbench;
 use crate::house::{House, Order};
-use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey};
+use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
@@ -78,11 +84,19 @@ pub(crate) struct Cache {
     pub(crate) refreshes: RefCell<HashSet<u64>>,
     /// Bytes of responses that are being recorded.
     aside: Cell<usize>,
+    workbench: Workbench,
+    /// Itself, for what goes on in the background.
+    own: Weak<Self>,
 }
 
 impl Cache {
-    pub(crate) fn new(index: usize, house: Arc<House>, size: usize) -> Rc<Self> {
-        Rc::new(Self {
+    pub(crate) fn new(
+        index: usize,
+        house: Arc<House>,
+        stats: Arc<WorkerStats>,
+        size: usize,
+    ) -> Rc<Self> {
+        Rc::new_cyclic(|own| Self {
             index,
             house,
             store: RefCell::new(Store::new(size)),
@@ -95,6 +109,8 @@ impl Cache {
             behind: RefCell::default(),
             refreshes: RefCell::default(),
             aside: Cell::new(0),
+            workbench: Workbench::new(stats),
+            own: own.clone(),
         })
     }
 
@@ -133,6 +149,7 @@ impl Cache {
             late.is_some_and(|by| by > SPENT)
         };
         self.store.borrow_mut().sweep(SWEPT, spent);
+        self.workbench.forget();
     }
 
     /// Sets so many bytes aside for a response that is being recorded; nothing where too much is under way already.
@@ -173,7 +190,15 @@ impl Cache {
         self.home(key.hash) == self.index
     }
 
-    fn home(&self, hash: u64) -> usize {
+    /// What a request may do that asks its key's home, if that is this core.
+    pub(crate) fn turn(&self, flight: &FlightKey) -> Turn {
+        self.desk
+            .borrow()
+            .turn(flight, Way::Streamed, now().as_secs())
+    }
+
+    /// The core that is the home of keys with this hash.
+    pub(crate) fn home(&self, hash: u64) -> usize {
         (hash % self.house.posts.len().max(1) as u64) as usize
     }
 
@@ -226,6 +251,17 @@ impl Cache {
                 end,
             } => self.hear_end(leader, so_far, end),
             Note::Replace { key, object } => self.replace(&key, &object),
+            Note::Code {
+                key,
+                object,
+                coding,
+                asker,
+            } => {
+                if let Some(own) = self.own.upgrade() {
+                    own.code(key, object, coding, asker);
+                }
+            }
+            Note::Coded { key, coded } => self.put_coded(&key, &coded),
             Note::Purge {
                 what,
                 generation,

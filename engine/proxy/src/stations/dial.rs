@@ -25,17 +25,16 @@ const SHORTAGE_PAUSES: [Duration; 4] = [
 
 /// Picks a server, waits for a place on it where that is needed, and connects or reuses.
 pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
+    if ex.is_in_vain() {
+        return ex.refuse(Reason::NotCached);
+    }
     let lane = ex.lane().clone();
     let asked = now();
     if ex.tried.is_empty() {
         lane.record_request(asked);
     }
     let (until, late) = ex.deadline(asked + ex.route().timeouts.queue, Reason::QueueTimeout);
-    let want = Want {
-        key: key(ex),
-        sticky: sticky_value(ex),
-        tried: &ex.tried,
-    };
+    let want = want(ex);
     let sticky = want.sticky;
     let admitted = match lane.admit(&want) {
         Ok(Some(ticket)) => Ok(ticket),
@@ -59,6 +58,15 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
     match ex.conn.worker.reuse(&berth) {
         Some(link) => connected(ex, ticket, link),
         None => anew(ex, ticket).await,
+    }
+}
+
+/// What the request wants of its server.
+pub(crate) fn want<'e>(ex: &'e Exchange<'_>) -> Want<'e> {
+    Want {
+        key: key(ex),
+        sticky: sticky_value(ex),
+        tried: &ex.tried,
     }
 }
 

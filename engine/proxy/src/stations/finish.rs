@@ -1,7 +1,10 @@
 //! Finish: counts the exchange, writes its log record, and says what the connection does next.
 
 use ringfence_io::now;
+use ringfence_telemetry::Fetched;
 
+use crate::cache::Served;
+use crate::client::Client;
 use crate::exchange::{Exchange, Next};
 use crate::journal;
 
@@ -11,10 +14,26 @@ pub(crate) fn close(mut ex: Exchange<'_>, next: Next) -> Next {
     if let Some(rest) = &ex.rest {
         ex.tally.bytes_in = rest.borrow().received();
     }
-    if ex.conn.client.is_nobody() {
+    if let Client::Nobody(absent) = &ex.conn.client {
+        absent.tell(|| fetched(&ex));
         return next;
     }
     journal::count(&ex, elapsed);
     journal::write(&ex, elapsed);
     next
+}
+
+/// What became of a request that was made for the store.
+fn fetched(ex: &Exchange<'_>) -> Fetched {
+    let report = ex.asked.as_ref().map(|asked| &asked.report);
+    let text = |word: &str| word.to_owned();
+    let served = ex.tally.cache.map(Served::word);
+    Fetched {
+        status: ex.tally.status,
+        cache: served.map(|word| String::from_utf8_lossy(word).into_owned()),
+        stored: report.is_some_and(|report| report.stored),
+        detail: report.and_then(|report| report.detail).map(text),
+        reason: ex.tally.reason.map(|reason| text(reason.word())),
+        bytes: ex.tally.bytes_out,
+    }
 }

@@ -7,10 +7,12 @@ use ringfence_io::{Outgoing, Payload, Scratch, now};
 
 use crate::cache::Report;
 use crate::cache_fields;
+use crate::compress;
 use crate::edits;
 use crate::exchange::{Exchange, Hit, Next, Station};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
+use crate::selected;
 
 /// What of a stored response goes out.
 enum Part {
@@ -53,6 +55,7 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, hit: Hit) -> Station {
 /// Answers, and says what the connection does next.
 pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     let Hit { object, report } = hit;
+    let object = selected::form(ex, object);
     let part = part(ex, &object);
     let received = ex.is_fully_received();
     let keep = keeps_client(ex);
@@ -199,6 +202,10 @@ fn write_head(
     });
     if !object.head().has(Name::Date) {
         own.field(b"Date", ex.conn.worker.date().as_bytes());
+    }
+    if selected::varies(ex, object, len.max(object.body.len())) {
+        let stored = object.head();
+        compress::write_vary(stored.fields, stored.bytes, &mut own);
     }
     if let Some(via) = &ex.epoch.plan.forwarding.via {
         forwarding::write_via(&mut own, object.version, via);

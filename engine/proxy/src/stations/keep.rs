@@ -16,6 +16,7 @@ use crate::exchange::{Call, Exchange, Hit};
 use crate::forwarded::{self, Forwarded};
 use crate::gather::Common;
 use crate::note::Purged;
+use crate::recode::keep_forms;
 use crate::stations::lookup::ttl;
 use crate::tags;
 
@@ -75,6 +76,12 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Ke
     }
     ex.asked = Some(asked);
     Kept::PassOn
+}
+
+/// Whether the response is being recorded.
+pub(crate) fn records(ex: &Exchange<'_>) -> bool {
+    let fill = ex.asked.as_ref().and_then(|asked| asked.fill.as_ref());
+    fill.is_some_and(|fill| fill.recording.is_some())
 }
 
 /// Records a piece of the body, with the last one stores the response, and gives what is to be sent on now. Nothing is while
@@ -178,7 +185,7 @@ fn renewed(
     let control = control(ex, &head, &bytes);
     let unfit = may_be_stored(ex, fill, &head, &bytes, &control).err();
     let object = make(ex, fill, &head, &bytes, control, old.body.clone())?;
-    Some((object, unfit))
+    Some((keep_forms(object, old), unfit))
 }
 
 /// What is stored for the request must not be used again.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringfence_cache::{Key, Object, RequestControl, Verdict};
+use ringfence_cache::{Found, Key, NotStored, Object, RequestControl, Verdict};
 use ringfence_http::{Method, Name, Reason};
 use ringfence_io::{Lease, now, timeout_at};
 
@@ -20,7 +20,7 @@ use crate::stations::join;
 const MOST_ROUNDS: u32 = 6;
 
 /// What the store has for a request.
-enum Look {
+pub(crate) enum Look {
     Hit(Hit),
     /// It is stored, but its origin has to be asked.
     Old(Old, &'static str),
@@ -29,7 +29,8 @@ enum Look {
 
 /// Finds what is stored for the request, and goes to the origin where that may not answer it.
 pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
-    if let Some(why) = bypass::why(ex) {
+    let passes_by = bypass::why(ex).map(|why| why.word());
+    if let Some(why) = passes_by {
         return pass(ex, Report::of(Served::Bypass, Some(why)));
     }
     let control = RequestControl::of(ex.fields());
@@ -56,7 +57,7 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
             return ex.refuse(Reason::NotCached);
         }
         let errand = Errand { control, old, why };
-        let shares = is_worth_sharing(ex, &errand);
+        let shares = not_kept(ex, &errand.control, errand.old.is_some()).is_none();
         let key = shared.get_or_insert_with(|| keys::share(ex)).clone();
         let flight = keys::flight(ex, &key);
         let wish = match (shares, was_given) {
@@ -160,22 +161,44 @@ fn look(ex: &Exchange<'_>, control: &RequestControl) -> Look {
         bytes: key,
     };
     let mut forwarded = None;
-    let select = |object: &Arc<Object>| match forwarded::differs(ex, object.vary()) {
+    let select = |object: &Arc<Object>| selects(ex, object, &mut forwarded, buf);
+    let mut store = worker.cache.store.borrow_mut();
+    let Some(found) = store.find(key, select) else {
+        let others = store.variants(key).next().is_some();
+        return Look::Nothing(why_nothing(others));
+    };
+    judge(ex, &found, control, ex.conn.client.is_nobody())
+}
+
+/// Whether the request selects a response that is stored under its key. What its origin would get is kept in `forwarded`.
+pub(crate) fn selects(
+    ex: &Exchange<'_>,
+    object: &Object,
+    forwarded: &mut Option<Forwarded>,
+    buf: &mut Vec<u8>,
+) -> bool {
+    match forwarded::differs(ex, object.vary()) {
         false => object.is_selected_by(ex.fields(), buf),
         true => {
             let forwarded = forwarded.get_or_insert_with(|| Forwarded::of(ex));
             object.is_selected_by(forwarded.head(), buf)
         }
-    };
-    let mut store = worker.cache.store.borrow_mut();
-    let Some(found) = store.find(key, select) else {
-        let others = store.variants(key).next().is_some();
-        return Look::Nothing(if others { "vary-miss" } else { "uri-miss" });
-    };
-    judge(ex, found.value, found.softly_purged, control)
+    }
 }
 
-fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &RequestControl) -> Look {
+/// Why nothing is found: there are `others` under the key, or nothing (RFC 9211 section 2.2).
+pub(crate) fn why_nothing(others: bool) -> &'static str {
+    if others { "vary-miss" } else { "uri-miss" }
+}
+
+/// What may be done with what was found. Where it is asked `for_store`, what is stale is not answered with meanwhile.
+pub(crate) fn judge(
+    ex: &Exchange<'_>,
+    found: &Found<'_, Arc<Object>>,
+    control: &RequestControl,
+    for_store: bool,
+) -> Look {
+    let (object, purged) = (found.value, found.softly_purged);
     let now = now().as_secs();
     let hit = |outcome| {
         let mut report = Report::of(outcome, None);
@@ -190,7 +213,7 @@ fn judge(ex: &Exchange<'_>, object: &Arc<Object>, purged: bool, control: &Reques
     match verdict {
         Verdict::Fresh => hit(Served::Hit),
         Verdict::Stale => hit(Served::Stale),
-        Verdict::WhileRevalidating if ex.conn.client.is_nobody() => {
+        Verdict::WhileRevalidating if for_store => {
             let old = old(ex, object, now, true, true);
             Look::Old(old, "stale")
         }
@@ -220,11 +243,21 @@ pub(crate) fn ttl(object: &Object, now: u64) -> i64 {
     number(object.freshness.lifetime).saturating_sub(number(object.age(now)))
 }
 
-/// Whether others could be given what the origin sends for this request.
-fn is_worth_sharing(ex: &Exchange<'_>, errand: &Errand) -> bool {
+/// Why others cannot be given what the origin sends for this request, whatever it is; `validates` where it is asked whether
+/// what is stored still holds.
+pub(crate) fn not_kept(
+    ex: &Exchange<'_>,
+    control: &RequestControl,
+    validates: bool,
+) -> Option<&'static str> {
     let head = &ex.heads.request;
-    let part = head.fields.has(Name::Range) && errand.old.is_none();
-    head.method == Method::Get && !part && !errand.control.no_store
+    if head.method != Method::Get {
+        return Some(NotStored::Method.word());
+    }
+    if head.fields.has(Name::Range) && !validates {
+        return Some("range");
+    }
+    control.no_store.then(|| NotStored::RequestNoStore.word())
 }
 
 /// Waits for an answer, no longer than for an origin.

@@ -196,6 +196,14 @@ fn location(ex: &Exchange<'_>, to: &Template) -> Vec<u8> {
     out
 }
 
+/// The status of the route's own answer, and where it sends the client.
+pub(crate) fn preview(ex: &Exchange<'_>) -> (u16, Option<Vec<u8>>) {
+    let made = ordered(ex);
+    let mut fields = made.fields.into_iter();
+    let location = fields.find(|(name, _)| *name == b"location");
+    (made.status, location.map(|(_, value)| value))
+}
+
 /// The route's own answer.
 fn ordered(ex: &Exchange<'_>) -> Invented {
     match &ex.route().action {

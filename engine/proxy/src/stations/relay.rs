@@ -1,13 +1,17 @@
 //! Relay: passes the response on, its head together with the first of its body.
 
+use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::pin::pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use ringfence_http::{Framing, Reason, Version};
-use ringfence_io::{Lease, Outgoing, Received, Scratch, now, timeout_at};
+use ringfence_coding::{CannotEncode, SLICE, is_of_bytes};
+use ringfence_http::{Framing, Name, Reason, Trailers, Version};
+use ringfence_io::{Lease, Outgoing, Received, Scratch, next_turn, now, timeout_at};
 
 use crate::body::{Body, Coding, Piece, frame};
+use crate::compress::{Coder, Form};
 use crate::edits;
 use crate::exchange::{Call, Exchange, Join, Next, Station};
 use crate::gather::Shared;
@@ -32,21 +36,23 @@ pub(crate) enum Passed {
 /// Relays the response to its end, unless others may want it as it comes.
 pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passed, Failure> {
     let framing = ex.heads.response.framing;
-    let coding = coding(ex, framing);
-    let keep = keeps_client(ex, call, framing, coding);
     let mut body = Body::new(framing, u64::MAX);
-    if let (Some(route), false) = (ex.facts.route, ex.route().response_headers.is_empty()) {
-        let epoch = ex.epoch.clone();
-        body.drop_trailers(move |name| takes_away(&epoch.plan.route(route).response_headers, name));
-    }
     let common = match keep::receive(ex, call, &mut body) {
         Kept::PassOn => None,
         Kept::Share(common) => Some(common),
         Kept::Answer(stored) => return Ok(Passed::On(hit::answer(ex, stored).await)),
         Kept::StandIn => return Err(Failure::Stale),
     };
+    let stored = common.is_some() || keep::records(ex);
+    let (form, coder) = form(ex, call, framing, stored);
+    drop_trailers(ex, &mut body, form.coding.is_some());
+    let coding = match coder {
+        Some(_) => Coding::Chunked,
+        None => coding(ex, framing),
+    };
+    let keep = keeps_client(ex, call, framing, coding);
     let mut out = Scratch::take();
-    edits::write_response(ex, call, coding, keep, &mut out);
+    edits::write_response(ex, call, coding, &form, keep, &mut out);
     call.head = Lease::empty();
     if let Some(common) = common {
         let reader = common.broadcast.flight().clone().reader();
@@ -59,10 +65,53 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
         return Ok(Passed::ToAll(Box::new(shared)));
     }
 
-    let outcome = pump(ex, call, &mut body, out, coding).await;
-    ex.tally.bytes_out = body.received();
-    outcome?;
+    match coder {
+        Some(coder) => {
+            body.see_all();
+            // Boxed, so that exchanges which code nothing hold nothing for it.
+            Box::pin(pump_coded(ex, call, &mut body, out, *coder)).await?;
+        }
+        None => {
+            let outcome = pump(ex, call, &mut body, out, coding).await;
+            ex.tally.bytes_out = body.received();
+            outcome?;
+        }
+    }
     Ok(Passed::On(end_of_request(ex, call, keep)))
+}
+
+/// In which form the response goes out, and what codes it, where it is coded and has a body.
+fn form(
+    ex: &Exchange<'_>,
+    call: &Call,
+    framing: Framing,
+    stored: bool,
+) -> (Form, Option<Box<Coder>>) {
+    let mut form = Form::of(ex, call, stored);
+    let length = match framing {
+        Framing::None => return (form, None),
+        Framing::Length(length) => Some(length),
+        Framing::Chunked | Framing::UntilClose => None,
+    };
+    let coder = form
+        .coding
+        .and_then(|coding| Coder::new(ex, coding, length).map(Box::new));
+    if coder.is_none() {
+        form.stay();
+    }
+    (form, coder)
+}
+
+/// Has no trailer field passed on that the route takes away, or that is not true of the coded form.
+fn drop_trailers(ex: &Exchange<'_>, body: &mut Body, coded: bool) {
+    let edited = !ex.route().response_headers.is_empty();
+    if let (Some(route), true) = (ex.facts.route, edited || coded) {
+        let epoch = ex.epoch.clone();
+        body.drop_trailers(move |name| {
+            takes_away(&epoch.plan.route(route).response_headers, name)
+                || coded && is_of_bytes(Name::of(name), name)
+        });
+    }
 }
 
 /// Ends a call whose response has been relayed: gives the server's connection back for the next request
@@ -118,6 +167,97 @@ async fn pump(
             out = Scratch::take();
         }
     }
+}
+
+/// As [`pump`], for a response that is coded on its way and not stored.
+async fn pump_coded(
+    ex: &mut Exchange<'_>,
+    call: &mut Call,
+    body: &mut Body,
+    mut out: Scratch,
+    mut coder: Coder,
+) -> Result<(), Failure> {
+    loop {
+        if ex.is_expired() {
+            return Err(Failure::Client(Reason::RequestTimeout));
+        }
+        let Piece {
+            data,
+            done,
+            trailers,
+        } = next_piece(body, &mut call.pending)?;
+        for slice in data.chunks(SLICE) {
+            let made = coder.push(slice).map_err(given_up)?;
+            if !made.is_empty() {
+                send_chunk(ex, call, out, made).await?;
+                out = Scratch::take();
+            }
+            next_turn().await;
+        }
+        if done {
+            return end_coded(ex, call, out, coder, trailers.as_ref()).await;
+        }
+        if !call.pending.is_empty() {
+            continue;
+        }
+        let more = match at_once(advance(ex, call, body)).await {
+            Some(more) => more?,
+            None => {
+                // The server pauses: what it has sent is for the client to see.
+                send_chunk(ex, call, out, coder.flush().map_err(given_up)?).await?;
+                out = Scratch::take();
+                advance(ex, call, body).await?
+            }
+        };
+        if !more {
+            body.end().map_err(Failure::by_server)?;
+            return end_coded(ex, call, out, coder, None).await;
+        }
+    }
+}
+
+/// Sends coded bytes behind what `out` holds, if there is anything to be sent.
+async fn send_chunk(
+    ex: &mut Exchange<'_>,
+    call: &mut Call,
+    out: Scratch,
+    made: &[u8],
+) -> Result<(), Failure> {
+    ex.tally.bytes_out += made.len() as u64;
+    let made = Lease::copy_from(made);
+    let message = frame(out, made, false, None, Coding::Chunked);
+    match message.is_empty() {
+        true => Ok(()),
+        false => send(ex, call, message).await,
+    }
+}
+
+async fn end_coded(
+    ex: &mut Exchange<'_>,
+    call: &mut Call,
+    out: Scratch,
+    coder: Coder,
+    trailers: Option<&Trailers>,
+) -> Result<(), Failure> {
+    let last = coder.finish().map_err(given_up)?;
+    ex.tally.bytes_out += last.len() as u64;
+    let last = Lease::copy_from(&last);
+    let message = frame(out, last, true, trailers, Coding::Chunked);
+    send(ex, call, message).await
+}
+
+/// What comes of something that need not wait; nothing where it would.
+async fn at_once<T>(action: impl Future<Output = T>) -> Option<T> {
+    let mut action = pin!(action);
+    let look = |cx: &mut Context<'_>| match action.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => Poll::Ready(None),
+    };
+    poll_fn(look).await
+}
+
+fn given_up(_: CannotEncode) -> Failure {
+    Failure::Client(Reason::Internal)
 }
 
 fn next_piece(body: &mut Body, pending: &mut Lease) -> Result<Piece, Failure> {

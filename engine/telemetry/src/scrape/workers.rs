@@ -10,7 +10,7 @@ use ringfence_http::Reason;
 /// A sum over all workers: its name, kind, meaning, and where to find it in a worker's block.
 type Sum = (&'static str, Kind, &'static str, fn(&WorkerStats) -> u64);
 
-const CLIENTS: [Sum; 11] = [
+const CLIENTS: [Sum; 13] = [
     (
         "ringfence_connections_accepted_total",
         Kind::Counter,
@@ -52,6 +52,18 @@ const CLIENTS: [Sum; 11] = [
         Kind::Counter,
         "Body bytes sent to clients.",
         |w| w.bytes_out.get(),
+    ),
+    (
+        "ringfence_compression_in_bytes_total",
+        Kind::Counter,
+        "Body bytes that were compressed, before that.",
+        |w| w.coded_in.get(),
+    ),
+    (
+        "ringfence_compression_out_bytes_total",
+        Kind::Counter,
+        "Body bytes that they were compressed to.",
+        |w| w.coded_out.get(),
     ),
     (
         "ringfence_panics_total",

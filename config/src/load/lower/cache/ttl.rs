@@ -151,7 +151,7 @@ pub(super) fn types(
             Ok(found) => types.push((found, ttl)),
         }
     }
-    types.sort_by_cached_key(|(pattern, _)| (pattern.is_open(), pattern.show()));
+    types.sort_by_cached_key(|(pattern, _)| (pattern.breadth(), pattern.show()));
     types
 }
 

@@ -1,0 +1,47 @@
+//! Which form of a stored response a client is sent.
+
+use std::sync::Arc;
+
+use ringfence_cache::{Form, Object};
+use ringfence_coding::Candidate;
+
+use crate::compress::wanted;
+use crate::exchange::Exchange;
+use crate::keys;
+
+/// The form of a stored response that the client is sent. Where it is not there yet, it is asked for, and the response goes out as
+/// it is.
+pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> Arc<Object> {
+    let Some(rules) = &ex.route().compress else {
+        return object;
+    };
+    let coding = match varies(ex, &object, object.body.len()) {
+        true => wanted(ex, rules),
+        false => None,
+    };
+    let Some(coding) = coding else {
+        return object;
+    };
+    match object.form(coding) {
+        Some(Form::Made(form)) => return form.clone(),
+        Some(Form::Useless) => {}
+        None => {
+            let cache = &ex.conn.worker.cache;
+            cache.want_form(|| keys::share(ex), &object, coding);
+        }
+    }
+    object
+}
+
+/// Whether others may be sent a stored response, whose body has so many bytes, in another form.
+pub(crate) fn varies(ex: &Exchange<'_>, object: &Object, len: usize) -> bool {
+    let head = object.head();
+    let candidate = Candidate {
+        status: object.status,
+        fields: head.fields,
+        bytes: head.bytes,
+        length: Some(len as u64),
+    };
+    let rules = ex.route().compress.as_ref();
+    rules.is_some_and(|rules| candidate.is_fit(rules))
+}
