@@ -21,7 +21,7 @@ use crate::lane::{Lane, Ticket};
 use crate::pool::Link;
 use crate::request_id::MadeId;
 use crate::upload::Upload;
-use crate::worker::InFlight;
+use crate::worker::{InFlight, Worker};
 
 /// Where an exchange stands.
 pub(crate) enum Station {
@@ -183,6 +183,25 @@ impl Heads {
     pub(crate) fn reset(&mut self) {
         self.request.reset();
         self.response.reset();
+    }
+}
+
+impl Call {
+    /// Ends it: its response has come whole, with that status and time to its first byte. Its connection is kept where it is
+    /// fit for another request to the same upstream.
+    pub(crate) fn settle(
+        self,
+        worker: &Worker,
+        (status, latency): (u16, Duration),
+        fit_for: Option<(&Epoch, UpstreamId)>,
+    ) {
+        let Self { ticket, link, .. } = self;
+        let ix = ticket.ix();
+        ticket.answered(status, latency);
+        if let Some((epoch, upstream)) = fit_for {
+            let room = epoch.pool_room(upstream);
+            worker.keep(link, &epoch.berth(upstream, ix), room);
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use crate::body::Body;
 use crate::cache::{Aside, Broadcast};
 use crate::epoch::Epoch;
 use crate::exchange::{Call, Exchange, Join, Station};
-use crate::stations::relay;
 use crate::worker::Worker;
 
 /// A response that is to be received for all who want it.
@@ -26,7 +25,7 @@ pub(crate) struct Common {
 /// The same, once it is known how it goes out to the client for whom it was asked for.
 pub(crate) struct Shared {
     pub(crate) body: Body,
-    pub(crate) common: Common,
+    pub(crate) common: Box<Common>,
     pub(crate) join: Join,
 }
 
@@ -37,7 +36,7 @@ struct Gathering {
     upstream: UpstreamId,
     call: Call,
     body: Body,
-    common: Common,
+    common: Box<Common>,
     /// The longest wait between two pieces.
     between: Duration,
     /// When all must be over.
@@ -92,13 +91,13 @@ impl Gathering {
         } = self;
         let Common {
             broadcast, memory, ..
-        } = common;
+        } = *common;
         match outcome {
             Ok(()) => {
                 broadcast.end(memory.so_far());
                 let fit = reusable && call.pending.is_empty();
-                let berth = fit.then_some((&*epoch, upstream));
-                relay::settle(&worker, call, answered, berth);
+                let fit_for = fit.then_some((&*epoch, upstream));
+                call.settle(&worker, answered, fit_for);
             }
             Err(Broken::Cut(reason)) => {
                 call.ticket.failed();
@@ -107,6 +106,7 @@ impl Gathering {
             Err(Broken::OutOfTime) => broadcast.cut(Reason::RequestTimeout),
         }
     }
+
     async fn receive_rest(&mut self, begun: Result<bool, Broken>) -> Result<(), Broken> {
         let mut done = begun?;
         while !done {
@@ -120,7 +120,7 @@ impl Gathering {
     fn take_pending(&mut self) -> Result<bool, Broken> {
         let Common {
             broadcast, memory, ..
-        } = &mut self.common;
+        } = &mut *self.common;
         let piece = self.body.decode(&mut self.call.pending);
         let piece = piece.map_err(|fault| Broken::Cut(fault.from_upstream().reason))?;
         memory.extend(&piece.data);

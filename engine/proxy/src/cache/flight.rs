@@ -183,3 +183,146 @@ impl Drop for Reader {
         drop(waker);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    use ringfence_cache::{Circumstances, Head, Heuristic, Received, ResponseControl};
+    use ringfence_http::{HeadLimits, Method, ResponseHead};
+
+    use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn head() -> Arc<Object> {
+        let bytes = b"HTTP/1.1 200 OK\r\n\r\n";
+        let mut head = ResponseHead::new();
+        let limits = HeadLimits {
+            max_line: 100,
+            max_head: 100,
+            max_fields: 4,
+        };
+        head.parse(bytes, &limits, Method::Get).unwrap();
+        let circumstances = Circumstances {
+            received: Received {
+                delay: 0,
+                came: 0,
+                date: 0,
+            },
+            heuristic: Heuristic::default(),
+            request: Head {
+                fields: &head.fields,
+                bytes,
+            },
+            generation: 0,
+            tags: &[],
+        };
+        let control = ResponseControl::default();
+        Arc::new(Object::new(&head, bytes, control, Bytes::new(), &circumstances).unwrap())
+    }
+
+    fn flight() -> Rc<Flight> {
+        let leader = Asker {
+            worker: 0,
+            ticket: 7,
+        };
+        Flight::new(leader, head(), 6, Bytes::new())
+    }
+
+    /// Lets `so_far` come; gives who was told how much.
+    fn advance(flight: &Flight, so_far: &'static [u8]) -> Vec<(usize, usize)> {
+        let told = RefCell::new(Vec::new());
+        flight.advance(Bytes::from_static(so_far), |worker, bytes| {
+            told.borrow_mut().push((worker, bytes.len()));
+        });
+        told.into_inner()
+    }
+
+    fn took(flight: &Flight, worker: usize) -> Vec<(usize, usize)> {
+        let told = RefCell::new(Vec::new());
+        flight.took(worker, |worker, bytes| {
+            told.borrow_mut().push((worker, bytes.len()));
+        });
+        told.into_inner()
+    }
+
+    #[test]
+    fn a_reader_has_what_is_there_from_its_start_and_waits_for_the_rest() {
+        let flight = flight();
+        advance(&flight, b"ab");
+        let reader = flight.clone().reader();
+        assert_eq!(&*reader.ready(0), b"ab");
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(woken.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut next = pin!(reader.next(2));
+        assert!(next.as_mut().poll(&mut cx).is_pending());
+        assert!(next.as_mut().poll(&mut cx).is_pending());
+        advance(&flight, b"abcd");
+        advance(&flight, b"abcde");
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "once is enough");
+        let Poll::Ready(Ok(bytes)) = next.as_mut().poll(&mut cx) else {
+            panic!("it has come");
+        };
+        assert_eq!(&*bytes, b"cde");
+    }
+
+    #[test]
+    fn what_was_cut_off_is_read_as_far_as_it_came() {
+        let flight = flight();
+        let reader = flight.clone().reader();
+        advance(&flight, b"ab");
+        flight.end(flight.so_far(), Some(Reason::UpstreamReset), |_| {});
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut read = |taken| pin!(reader.next(taken)).poll(&mut cx);
+        assert_eq!(read(0), Poll::Ready(Ok(Bytes::from_static(b"ab"))));
+        assert_eq!(read(2), Poll::Ready(Err(Reason::UpstreamReset)));
+        assert!(flight.is_cut());
+    }
+
+    /// So what is under way between two cores is bounded, however slowly one of them takes it.
+    #[test]
+    fn another_core_is_told_by_one_note_at_a_time() {
+        let flight = flight();
+        assert!(flight.feed(1) && flight.feed(2));
+        assert!(!flight.feed(1), "it is fed already");
+        assert_eq!(advance(&flight, b"a"), []);
+        assert_eq!(took(&flight, 1), [(1, 1)]);
+        assert_eq!(advance(&flight, b"ab"), []);
+        assert_eq!(advance(&flight, b"abc"), []);
+        assert_eq!(took(&flight, 2), [(2, 3)]);
+        assert_eq!(took(&flight, 1), [(1, 3)]);
+        assert_eq!(took(&flight, 1), [], "it has all");
+        assert_eq!(advance(&flight, b"abcd"), [(1, 4)]);
+        assert_eq!(took(&flight, 9), [], "it was never fed");
+        let told = RefCell::new(Vec::new());
+        flight.end(Bytes::from_static(b"abcdef"), None, |worker| {
+            told.borrow_mut().push(worker);
+        });
+        assert_eq!(told.into_inner(), [1, 2]);
+        assert_eq!(took(&flight, 1), []);
+    }
+
+    #[test]
+    fn who_stops_reading_leaves_nothing_behind() {
+        let flight = flight();
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..100 {
+            let reader = flight.clone().reader();
+            assert!(pin!(reader.next(0)).poll(&mut cx).is_pending());
+        }
+        assert_eq!(flight.state.borrow().readers.len(), 0);
+        assert_eq!(Rc::strong_count(&flight), 1);
+    }
+}

@@ -6,7 +6,8 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | `seat` | a request that asks a home and waits for its answer |
+//! | `ask` | asking a home, and what it says |
+//! | `seat`, `waiting` | a request that waits for that |
 //! | `home` | what a home tells those that ask |
 //! | `desk` | who fetches what, at home |
 //! | `claim` | the leave to fetch for all |
@@ -16,6 +17,7 @@
 //! | `purges` | how purges reach all cores |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
+mod ask;
 mod asked;
 mod broadcast;
 mod claim;
@@ -25,6 +27,7 @@ mod forms;
 mod home;
 mod purges;
 mod seat;
+mod waiting;
 mod workbench;
 
 use std::cell::{Cell, RefCell};
@@ -39,6 +42,7 @@ use ringfence_config::{KeyRules, Plan};
 use ringfence_io::now;
 use ringfence_telemetry::WorkerStats;
 
+pub(crate) use self::ask::Reply;
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::broadcast::Broadcast;
 pub(crate) use self::claim::Claim;
@@ -46,8 +50,7 @@ use self::desk::Desk;
 pub(crate) use self::desk::Turn;
 pub(crate) use self::flight::{Flight, Reader};
 pub(crate) use self::purges::order;
-pub(crate) use self::seat::Reply;
-use self::seat::Waiting;
+use self::waiting::Waiting;
 use self::workbench::Workbench;
 use crate::house::{House, Order};
 use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};

@@ -8,13 +8,12 @@ use ringfence_cache::{RequestControl, Verdict};
 use ringfence_http::{Name, Reason};
 use ringfence_io::{Outgoing, Payload, Scratch, now, timeout_at};
 
-use crate::cache::{Flight, Reader, Report, Served};
+use crate::cache::{Flight, Reader, Report};
 use crate::exchange::{Exchange, Hit, Join, Next, Station};
 use crate::forwarded::{self, Forwarded};
 use crate::note::Way;
 use crate::presence::unless_gone;
 use crate::stations::hit;
-use crate::stations::lookup::ttl;
 
 /// What of another's fetch is of use to the request, before anything is known of what comes. Parts are made of what is whole.
 pub(crate) fn way(ex: &Exchange<'_>) -> Way {
@@ -32,6 +31,7 @@ pub(crate) fn enter(
     ex: &mut Exchange<'_>,
     flight: Rc<Flight>,
     control: &RequestControl,
+    report: Report,
 ) -> Result<Station, Way> {
     let object = &flight.head;
     // It began before a purge, and this request may have come after that.
@@ -41,13 +41,9 @@ pub(crate) fn enter(
     if flight.is_cut() {
         return Err(Way::Streamed);
     }
-    let now = now().as_secs();
-    if object.judge(control, now) != Verdict::Fresh || !is_selected(ex, &flight) {
+    if object.judge(control, now().as_secs()) != Verdict::Fresh || !is_selected(ex, &flight) {
         return Err(Way::Whole);
     }
-    let mut report = Report::of(Served::Hit, None);
-    report.ttl = Some(ttl(object, now));
-    report.collapsed = true;
     if hit::has_it_already(ex, object) {
         let object = object.clone();
         return Ok(Station::Hit(Hit { object, report }));

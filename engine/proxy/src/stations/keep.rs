@@ -29,7 +29,7 @@ const HELD_BACK: usize = 1 << 20;
 pub(crate) enum Kept {
     PassOn,
     /// It is to be received for all who want it, and passed on as it comes.
-    Share(Common),
+    Share(Box<Common>),
     /// The client is answered with this instead.
     Answer(Hit),
     /// What is stored is to stand in for it.
@@ -241,7 +241,7 @@ fn share(
     call: &Call,
     mut fill: Fill,
     mut recording: Recording,
-) -> Result<Common, Box<Fill>> {
+) -> Result<Box<Common>, Box<Fill>> {
     let length = match ex.heads.response.framing {
         Framing::Length(length) => length as usize,
         _ => 0,
@@ -256,11 +256,11 @@ fn share(
             |head: &Arc<Object>| head.judge(&RequestControl::default(), now) == Verdict::Fresh;
         match head.filter(lasts) {
             Some(head) => {
-                return Ok(Common {
+                return Ok(Box::new(Common {
                     broadcast: Broadcast::begin(claim, fill.key, head, length),
                     memory: SharedBuf::with_capacity(length),
                     _aside: recording.aside,
-                });
+                }));
             }
             None => claim.give_up(),
         }

@@ -76,10 +76,15 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
             }
             // It is over, and so there may be something stored.
             Ok(Reply::Join(None)) => {}
-            Ok(Reply::Join(Some(flight))) => match join::enter(ex, flight, &control) {
-                Ok(station) => return station,
-                Err(other) => way = other,
-            },
+            Ok(Reply::Join(Some(flight))) => {
+                let mut report = Report::of(Served::Hit, None);
+                report.collapsed = true;
+                report.ttl = Some(ttl(&flight.head, now().as_secs()));
+                match join::enter(ex, flight, &control, report) {
+                    Ok(station) => return station,
+                    Err(other) => way = other,
+                }
+            }
             Ok(Reply::Lead(claim)) => return fetch(ex, key, Some(claim), errand, collapsed),
             Ok(Reply::Alone) if !shares => {
                 return pass(ex, Report::of(Served::Miss, Some(errand.why)));

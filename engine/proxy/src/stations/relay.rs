@@ -7,14 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ringfence_coding::{CannotEncode, SLICE, is_of_bytes};
-use ringfence_config::UpstreamId;
 use ringfence_http::{Framing, Name, Reason, Trailers, Version};
 use ringfence_io::{Lease, Outgoing, Received, Scratch, next_turn, now, timeout_at};
 
 use crate::body::{Body, Coding, Piece, frame};
 use crate::compress::{Coder, Form};
 use crate::edits;
-use crate::epoch::Epoch;
 use crate::exchange::{Call, Exchange, Join, Next, Station};
 use crate::gather::Shared;
 use crate::own::takes_away;
@@ -23,7 +21,6 @@ use crate::retry::Failure;
 use crate::stations::hit;
 use crate::stations::keep::{self, Kept};
 use crate::upload::{Ended, Upload, alongside};
-use crate::worker::Worker;
 
 /// How often to look whether the request's body is still on its way.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -130,26 +127,9 @@ pub(crate) fn end(ex: &mut Exchange<'_>, call: Call, next: Next) -> Station {
         && response.framing != Framing::UntilClose
         && call.pending.is_empty();
     let answered = (ex.tally.status, ex.tally.latency());
-    let berth = fit.then(|| (&*ex.epoch, ex.upstream()));
-    settle(&ex.conn.worker, call, answered, berth);
+    let fit_for = fit.then(|| (&*ex.epoch, ex.upstream()));
+    call.settle(&ex.conn.worker, answered, fit_for);
     Station::Finish(next)
-}
-
-/// Ends a call whose response has come whole, with that status and time to its first byte. Its connection is kept where it is
-/// fit for another request to the same upstream.
-pub(crate) fn settle(
-    worker: &Worker,
-    call: Call,
-    (status, latency): (u16, Duration),
-    fit_for: Option<(&Epoch, UpstreamId)>,
-) {
-    let Call { ticket, link, .. } = call;
-    let ix = ticket.ix();
-    ticket.answered(status, latency);
-    if let Some((epoch, upstream)) = fit_for {
-        let room = epoch.pool_room(upstream);
-        worker.keep(link, &epoch.berth(upstream, ix), room);
-    }
 }
 
 async fn pump(

@@ -3,6 +3,7 @@
 
 mod cached;
 mod client;
+mod kept;
 mod ledger;
 mod origin;
 mod plans;

@@ -87,6 +87,22 @@ pub(crate) fn plain(dice: &mut Dice) -> Drawn {
     }
 }
 
+/// A plan with a cache in front of one server.
+pub(crate) fn cached() -> Drawn {
+    let text = format!(
+        "[[listener]]\naddress = \"{}\"\n[[route]]\nupstream = \"app\"\ncache = true\n\
+         [upstream.app]\nservers = [\"{}\"]\n",
+        DOORS[0], SERVERS[0]
+    );
+    Drawn {
+        plan: load(&text),
+        most_connections: 65_536,
+        most_places: None,
+        most_retries: 2,
+        second_door: false,
+    }
+}
+
 pub(crate) fn load(text: &str) -> Arc<Plan> {
     let plan = Plan::load(text, "simulated", &|_| None, &Overrides::default());
     Arc::new(plan.unwrap_or_else(|error| panic!("{error}\n{text}")))
