@@ -179,7 +179,7 @@ fn serve(visit: &mut Visit, state: &State) -> std::io::Result<()> {
             .target
             .rsplit('/')
             .next()
-            .and_then(|number| number.parse().ok());
+            .and_then(|number| number.parse::<usize>().ok());
         let Some(number) = number.filter(|number| *number < PAGES) else {
             visit.send("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")?;
             continue;

@@ -10,7 +10,7 @@ use ringfence_io::{Endpoint, ListenSocket, Listener, Stream, now, sleep, spawn, 
 use ringfence_proxy::{House, Order, PurgeOrder, purge};
 
 use crate::plans::{DOORS, SERVERS, cached};
-use crate::scene::{Events, Setting, adopt, open};
+use crate::scene::{adopt, open};
 use crate::wire::{Framing, Wire, noise, say, write_body};
 
 /// Things that clients want.
@@ -114,11 +114,9 @@ fn play(run: Run) -> Result<Known, String> {
         cuts: run.cuts,
     };
     let server = world.start(server.run(Dice::new(dice.bits())));
-    let mut setting = Setting::fair(run.seed, Events::None);
-    setting.workers = run.workers;
     let drawn = cached();
     let adoption = adopt(&drawn.plan, None);
-    let (house, workers) = open(&mut world, setting.workers, &adoption, &DOORS[..1]);
+    let (house, workers) = open(&mut world, run.workers, &adoption, &DOORS[..1]);
     let clients = start_clients(&mut world, run, &known, &mut dice);
     go_on(&mut world, run, &known, &house, &mut dice, clients)?;
     for post in &house.posts {
