@@ -295,6 +295,10 @@ impl Book {
             return Err("a stored answer to a request that changes something".to_owned());
         }
         may_be_shared(asked, answer, &self.asked)?;
+        // Who is given it as it comes sees it break off where its origin did.
+        if body.cut.is_none() && (answer.sent.is_none() || !answer.has_end) {
+            return Err("what may be a part".to_owned());
+        }
         if last.request != id {
             may_be_shared(asked, last, &self.asked)?;
         }
@@ -534,9 +538,6 @@ fn may_be_shared(asked: &Asked, given: &Given, all: &BTreeMap<u64, Asked>) -> Re
         .in_force(&super::model::Rules::default(), given.status, false);
     if given.said.sets_cookie && !personal && !says_how_long.gives_age() {
         return Err("what sets another's cookie".to_owned());
-    }
-    if given.sent.is_none() || !given.has_end {
-        return Err("what may be a part".to_owned());
     }
     for (at, name) in FIELDS.iter().enumerate() {
         if given.said.vary[at] && owner.selecting[at] != asked.selecting[at] {
