@@ -21,14 +21,16 @@ const COME_BACK_AFTER: &[u8] = b"1";
 pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
     let response = match refusal {
         Refusal::Fault(fault) => {
-            if let (Blame::Upstream, Some(hit)) = (fault.reason.blame(), keep::stand_in(ex, false))
-            {
-                return Station::Hit(hit);
-            }
             ex.tally.reason = Some(fault.reason);
             ex.tally.status = fault.reason.status();
+            // That says nothing of the server: another one of those who wait may fetch.
             if fault.reason == Reason::ClientGone {
                 return Station::Finish(Next::Close);
+            }
+            if let (Blame::Upstream, Some(hit)) = (fault.reason.blame(), keep::stand_in(ex, false))
+            {
+                ex.tally.reason = None;
+                return Station::Hit(hit);
             }
             Invented::refusal(fault.reason, ex.facts.allow.as_deref())
         }
