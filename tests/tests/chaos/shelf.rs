@@ -26,30 +26,26 @@ struct State {
     stop: AtomicBool,
     read: AtomicU64,
     from_cache: AtomicU64,
-    stale: AtomicU64,
-    refused: AtomicU64,
 }
 
 /// The cached part, its two servers and its readers.
-pub struct Shelf {
+pub(crate) struct Shelf {
     state: Arc<State>,
-    pub origins: [Origin; 2],
-    pub alive: [bool; 2],
-    pub purges: usize,
+    pub(crate) origins: [Origin; 2],
+    pub(crate) alive: [bool; 2],
+    pub(crate) purges: usize,
     readers: Vec<JoinHandle<Result<(), String>>>,
 }
 
 /// What was read.
 #[derive(Debug)]
-pub struct Read {
-    pub whole: u64,
-    pub from_cache: u64,
-    pub stale: u64,
-    pub refused: u64,
+pub(crate) struct Read {
+    pub(crate) whole: u64,
+    pub(crate) from_cache: u64,
 }
 
 impl Shelf {
-    pub fn new() -> Shelf {
+    pub(crate) fn new() -> Shelf {
         let state = Arc::new(State::default());
         let origin = |name: &str| {
             let state = state.clone();
@@ -68,7 +64,7 @@ impl Shelf {
     }
 
     /// Its part of the file: half of the pages are soon stale, and then may stand in.
-    pub fn config(&self) -> String {
+    pub(crate) fn config(&self) -> String {
         let route = "[[route]]\nname = \"shelf\"\npath = \"/shelf/*\"\nupstream = \"shelf\"\n\
                      [route.cache]\nserve_stale = \"1h\"\n";
         let origins: Vec<&Origin> = self.origins.iter().collect();
@@ -77,7 +73,7 @@ impl Shelf {
     }
 
     /// Has clients read until [`Shelf::stop`].
-    pub fn start(&mut self, address: SocketAddr) {
+    pub(crate) fn start(&mut self, address: SocketAddr) {
         for seed in 1..=READERS {
             let state = self.state.clone();
             let reader = std::thread::spawn(move || read(address, seed, &state));
@@ -86,7 +82,7 @@ impl Shelf {
     }
 
     /// Pages change, and then are purged: one of them, or all by a tag that all have.
-    pub fn purge(&mut self, admin: SocketAddr, roll: u64) {
+    pub(crate) fn purge(&mut self, admin: SocketAddr, roll: u64) {
         let one = roll as usize % (2 * PAGES);
         let (pages, tag) = match one < PAGES {
             true => (one..one + 1, format!("page-{one}")),
@@ -111,7 +107,7 @@ impl Shelf {
     }
 
     /// A server dies or returns; at times both are gone.
-    pub fn kill_or_revive(&mut self, at: usize) {
+    pub(crate) fn kill_or_revive(&mut self, at: usize) {
         match self.alive[at] {
             true => self.origins[at].dies(),
             false => self.origins[at].revives(),
@@ -119,7 +115,7 @@ impl Shelf {
         self.alive[at] = !self.alive[at];
     }
 
-    pub fn everybody_back(&mut self) {
+    pub(crate) fn everybody_back(&mut self) {
         for at in 0..2 {
             if !self.alive[at] {
                 self.kill_or_revive(at);
@@ -131,27 +127,17 @@ impl Shelf {
     ///
     /// # Panics
     /// When something was read that must not be.
-    pub fn stop(&mut self) -> Read {
+    pub(crate) fn stop(&mut self) -> Read {
         self.state.stop.store(true, Ordering::SeqCst);
         for reader in self.readers.drain(..) {
             let read = reader.join().expect("a reader does not panic");
             read.unwrap_or_else(|why| panic!("{why}"));
         }
         let State {
-            read,
-            from_cache,
-            stale,
-            refused,
-            ..
+            read, from_cache, ..
         } = &*self.state;
-        let [whole, from_cache, stale, refused] =
-            [read, from_cache, stale, refused].map(|count| count.load(Ordering::SeqCst));
-        Read {
-            whole,
-            from_cache,
-            stale,
-            refused,
-        }
+        let [whole, from_cache] = [read, from_cache].map(|count| count.load(Ordering::SeqCst));
+        Read { whole, from_cache }
     }
 }
 
@@ -215,16 +201,13 @@ fn read(address: SocketAddr, seed: u64, state: &State) -> Result<(), String> {
         let Some(Ok(answer)) = heard else { continue };
         match answer.status {
             200 => judge(page, least, &answer.text())?,
-            502..=504 => drop(state.refused.fetch_add(1, Ordering::SeqCst)),
+            502..=504 => {}
             status => return Err(format!("page {page}: {status}")),
         }
         if answer.status == 200 {
             state.read.fetch_add(1, Ordering::SeqCst);
-            match answer.field("x-cache") {
-                Some("HIT") => drop(state.from_cache.fetch_add(1, Ordering::SeqCst)),
-                Some("STALE") => drop(state.stale.fetch_add(1, Ordering::SeqCst)),
-                _ => {}
-            }
+            let hit = answer.field("x-cache") == Some("HIT");
+            state.from_cache.fetch_add(u64::from(hit), Ordering::SeqCst);
         }
         if !answer.closes() {
             client = Some(asking);

@@ -64,7 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "ringfence-gate",
         &["config", "balance", "telemetry", "io", "proxy"],
     ),
-    ("ringfence-tests", &[]),
+    ("ringfence-tests", &["bench"]),
 ];
 
 /// The crates that take bytes, a plan and `now`, and touch nothing.
