@@ -17,7 +17,7 @@
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
 //! | `refresh`, `warm` | asking again in the background, and for the cache alone |
 //! | `note`, `pattern` | what the caches of the cores tell one another, and what URLs a purge is meant for |
-//! | `tags` | by what responses are purged |
+//! | `tag`, `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
 //! | `purge` | purges that come from outside |
@@ -66,6 +66,7 @@ mod selected;
 mod serve;
 mod share;
 mod stations;
+mod tag;
 mod tags;
 mod upload;
 mod walk;

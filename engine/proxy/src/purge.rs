@@ -9,7 +9,7 @@ use crate::cache::order;
 use crate::house::House;
 use crate::note::{Purged, Url};
 use crate::pattern::{UrlPattern, split_url, without_scheme};
-use crate::tags;
+use crate::tag;
 
 /// What is not to be answered with any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +37,9 @@ pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
     let mut patterns = Vec::new();
     for order in what {
         match order {
-            PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tags::tag(house, tag.as_bytes()))),
+            PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tag::given(house, tag.as_bytes()))),
             PurgeOrder::Url(url) => covered.extend(purged_url(house, url)),
-            PurgeOrder::Host(host) => covered.push(Purged::Tag(tags::host(house, host.as_bytes()))),
+            PurgeOrder::Host(host) => covered.push(Purged::Tag(tag::host(house, host.as_bytes()))),
             PurgeOrder::Prefix(url) => patterns.push(UrlPattern::prefix(url.as_bytes())),
             PurgeOrder::Pattern(url) => patterns.push(UrlPattern::glob(url.as_bytes())),
             PurgeOrder::All => covered.push(Purged::All),
@@ -68,7 +68,7 @@ fn purged_url(house: &House, url: &str) -> Vec<Purged> {
     let other = (merged != plain).then_some(merged);
     let mut covered = Vec::new();
     for path in [Some(plain), other].into_iter().flatten() {
-        covered.push(Purged::Tag(tags::url(house, host, &path, query)));
+        covered.push(Purged::Tag(tag::url(house, host, &path, query)));
         covered.push(Purged::Counted(Url {
             host: host.into(),
             path: path.into(),
@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn a_url_has_the_tag_that_its_requests_have() {
         let house = house(Vec::new());
-        let tag = |path: &[u8], query| tags::url(&house, b"a.example:81", path, query);
+        let tag = |path: &[u8], query| tag::url(&house, b"a.example:81", path, query);
         assert_eq!(
             tags_of(&house, "HTTP://A.example:81/x?y#z"),
             [tag(b"/x", Some(b"y"))]
@@ -160,8 +160,8 @@ mod tests {
             let [Purged::Tag(tag), Purged::Tag(host), Purged::Urls(urls)] = &*what else {
                 panic!("{} parts", what.len());
             };
-            assert_eq!(*tag, tags::tag(&house, b"a"));
-            assert_eq!(*host, tags::host(&house, b"a.EXAMPLE"));
+            assert_eq!(*tag, tag::given(&house, b"a"));
+            assert_eq!(*host, tag::host(&house, b"a.EXAMPLE"));
             assert_eq!((urls.len(), generation, kind), (2, 1, Purge::Soft));
             assert!(orders.try_recv().is_none());
         }

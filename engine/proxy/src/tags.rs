@@ -1,15 +1,14 @@
 //! The tags of responses, by which they are purged.
 
-use ringfence_cache::{Head, KeyParts, normal_query, write_url};
-use ringfence_config::{KeyQuery, KeyRules};
+use ringfence_cache::{Head, KeyParts};
 use ringfence_http::Name;
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::syntax::list_members;
 
 use crate::cache::Cache;
 use crate::exchange::Exchange;
-use crate::house::House;
 use crate::pattern::split_url;
+use crate::tag::{self, counted, counts_apart, host, url};
 
 /// Fields in which servers give tags: members of a list, or words.
 pub(crate) const FIELDS: [Name; 3] = [Name::CacheTag, Name::SurrogateKey, Name::Xkey];
@@ -22,12 +21,7 @@ const LONGEST: usize = 1 << 10;
 
 /// The hash of a tag.
 pub(crate) fn hash(cache: &Cache, tag: &[u8]) -> u64 {
-    self::tag(&cache.house, tag)
-}
-
-/// The same for whoever has no cache.
-pub(crate) fn tag(house: &House, tag: &[u8]) -> u64 {
-    tagged(house, b't', tag)
+    tag::given(&cache.house, tag)
 }
 
 /// The tags that all responses of a URL of the request's host have: of the URL itself, and of what of it counts on the route
@@ -48,41 +42,6 @@ pub(crate) fn own_url(
     let rules = &ex.rules().key;
     let counted = counts_apart(rules).then(|| counted(house, &parts, rules));
     [Some(whole), counted].into_iter().flatten()
-}
-
-/// Whether what counts of a URL is not the URL.
-pub(crate) fn counts_apart(rules: &KeyRules) -> bool {
-    rules.query != KeyQuery::All || rules.sort || !rules.host
-}
-
-/// The tag that all responses have of URLs that are alike in what counts of them.
-pub(crate) fn counted(house: &House, parts: &KeyParts<'_>, rules: &KeyRules) -> u64 {
-    let mut text = Vec::new();
-    write_url(parts, rules, &mut text);
-    tagged(house, b'k', &text)
-}
-
-/// The tag that all responses of a URL have.
-pub(crate) fn url(house: &House, host: &[u8], path: &[u8], query: Option<&[u8]>) -> u64 {
-    let mut text = host.to_ascii_lowercase();
-    text.extend_from_slice(path);
-    if let Some(query) = query {
-        text.push(b'?');
-        text.extend_from_slice(&normal_query(query));
-    }
-    tagged(house, b'u', &text)
-}
-
-/// The tag that all responses of a host have.
-pub(crate) fn host(house: &House, host: &[u8]) -> u64 {
-    tagged(house, b'h', &host.to_ascii_lowercase())
-}
-
-fn tagged(house: &House, kind: u8, text: &[u8]) -> u64 {
-    let mut all = Vec::with_capacity(text.len() + 1);
-    all.push(kind);
-    all.extend_from_slice(text);
-    house.hash(&all)
 }
 
 /// Whether the tags that a server gives a response are few and short enough to be kept.

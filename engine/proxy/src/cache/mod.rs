@@ -54,7 +54,7 @@ use self::waiting::Waiting;
 use self::workbench::Workbench;
 use crate::house::{House, Order};
 use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};
-use crate::tags::counts_apart;
+use crate::tag::counts_apart;
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;

@@ -13,7 +13,7 @@ use ringfence_http::RequestHead;
 use crate::cache::Cache;
 use crate::house::{House, Order};
 use crate::note::{CacheNote, Note, Purged, Url};
-use crate::tags::counted;
+use crate::tag::counted;
 
 impl Cache {
     /// Waits until all purges have been carried out here that were ordered before.
