@@ -5,6 +5,7 @@ mod commands;
 mod explain;
 mod health;
 mod metrics;
+mod order;
 mod warm;
 
 use crate::scene::Shared;
@@ -47,7 +48,7 @@ fn caches() -> Router<Arc<Shared>> {
         .route("/cache/stats", get(cache::stats))
         .route("/cache/purge", post(cache::purge))
         .route("/explain", post(explain::explain))
-        .layer(DefaultBodyLimit::max(cache::MOST_BODY))
+        .layer(DefaultBodyLimit::max(order::MOST_BODY))
 }
 
 async fn not_found() -> impl IntoResponse {

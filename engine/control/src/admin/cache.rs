@@ -1,52 +1,35 @@
 //! `/cache/purge` and `/cache/stats`.
 
-use crate::{purge::Purge, scene::Shared};
+use std::sync::Arc;
+
 use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use ringfence_telemetry::WorkerStats;
 use serde::Serialize;
-use std::sync::Arc;
 
-/// The most that the body of a purge may measure.
-pub(super) const MOST_BODY: usize = 1 << 20;
+use super::order;
+use crate::{purge::Purge, scene::Shared};
 
-/// What is said of a body that is not said to be JSON.
-pub(super) const NOT_JSON: &str =
-    "the body has to be JSON, with `Content-Type: application/json`\n";
-
-/// Purges: 200 once no worker answers with what is covered, 400 for an order that can't be carried out, 503 where a worker
-/// has yet to do so.
-///
-/// No page that a browser shows can have it sent: one of another origin may not send JSON unasked.
+/// Purges; as for any [`order`], 503 where a worker has yet to do so.
 pub(super) async fn purge(
     State(shared): State<Arc<Shared>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if !is_json(&headers) {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, NOT_JSON).into_response();
-    }
-    let purge = match read(&body) {
+    let purge = match order::read(&headers, &body, Purge::check) {
         Ok(purge) => purge,
-        Err(why) => return (StatusCode::BAD_REQUEST, why + "\n").into_response(),
+        Err(refusal) => return refusal.into_response(),
     };
-    let purged = purge.orders();
-    // It goes on to its end even if whoever asked has hung up.
-    let outcome = tokio::task::spawn_blocking(move || shared.host.purge(&purge));
-    match outcome.await {
-        Ok(Ok(())) => Json(Purged { purged }).into_response(),
-        Ok(Err(why)) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
-        Err(_) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the purge failed by a defect of ours; see the process's standard error\n",
-        )
-            .into_response(),
-    }
+    let carry_out = move || {
+        let purged = purge.orders();
+        shared.host.purge(&purge).map(|()| Purged { purged })
+    };
+    order::carry_out(carry_out).await
 }
 
 /// What the caches hold, and what they had to do with requests, as JSON.
@@ -127,18 +110,4 @@ impl Numbers {
             evictions: self.evictions + other.evictions,
         }
     }
-}
-
-/// Whether a body is said to be JSON.
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE);
-    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let essence = kind.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
-}
-
-fn read(body: &[u8]) -> Result<Purge, String> {
-    let purge: Purge = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    purge.check()?;
-    Ok(purge)
 }
