@@ -10,8 +10,8 @@ use ringfence_http::syntax::{decimal, list_members};
 use ringfence_http::{Fields, Framing, Method, Name, Version};
 
 use crate::exchange::{Call, Exchange};
-use crate::own::Own;
-use crate::recode::is_said;
+use crate::own::{Own, takes_away};
+use crate::recode::says;
 use crate::worker::Worker;
 
 /// The part of the memory for receiving that encoders may have beside it, as a divisor. A response that finds no room goes out
@@ -107,17 +107,21 @@ impl Form {
     }
 }
 
-/// Says that the form depends on what the client takes (RFC 9110 section 12.5.5), where that is not said already.
+/// Says that the form depends on what the client takes (RFC 9110 section 12.5.5), where what goes out does not say that already.
+/// That is past the route's edits: without it caches would give coded bytes to those who cannot read them.
 pub(crate) fn write_vary(fields: &Fields, bytes: &[u8], own: &mut Own<'_, '_>) {
-    let edits = own.edits.map_or(&[][..], |edits| &edits.add);
-    let added = edits.iter().filter(|(name, _)| name == "vary");
-    let added = added.map(|(_, value)| value.as_bytes());
-    let mut said = fields
-        .get_all(bytes, Name::Vary)
-        .chain(added)
-        .flat_map(list_members);
-    if !said.any(is_said) {
-        own.field(b"Vary", b"Accept-Encoding");
+    let stays = !own.edits.is_some_and(|edits| takes_away(edits, b"vary"));
+    let came = fields.iter().filter(|field| {
+        stays && field.id == Name::Vary && !fields.is_connection_named(bytes, field)
+    });
+    let edits = own.edits.into_iter();
+    let ours = edits.flat_map(|edits| edits.set.iter().chain(&edits.add));
+    let ours = ours.filter(|(name, _)| name == "vary");
+    let said = came
+        .map(|field| field.value.of(bytes))
+        .chain(ours.map(|(_, value)| value.as_bytes()));
+    if !says(said) {
+        own.writer.field(b"Vary", b"Accept-Encoding");
     }
 }
 

@@ -19,11 +19,7 @@ pub(crate) fn recoded(object: &Object, coding: ContentCoding, body: Bytes) -> Fo
     if !tag.is_empty() {
         adds.push((b"ETag", &tag));
     }
-    let mut said = head
-        .fields
-        .get_all(head.bytes, Name::Vary)
-        .flat_map(list_members);
-    if !said.any(is_said) {
+    if !says(head.fields.get_all(head.bytes, Name::Vary)) {
         adds.push((b"Vary", b"Accept-Encoding"));
     }
     let drops = |id, name: &[u8]| id == Name::ETag || is_of_bytes(id, name);
@@ -48,7 +44,8 @@ pub(crate) fn keep_forms(object: Arc<Object>, old: &Object) -> Arc<Object> {
     })
 }
 
-/// Whether a member of Vary says that the form depends on what the client takes.
-pub(crate) fn is_said(member: &[u8]) -> bool {
-    member == b"*" || Name::of(member) == Name::AcceptEncoding
+/// Whether lines of Vary say that the form depends on what the client takes.
+pub(crate) fn says<'a>(lines: impl Iterator<Item = &'a [u8]>) -> bool {
+    let mut members = lines.flat_map(list_members);
+    members.any(|member| member == b"*" || Name::of(member) == Name::AcceptEncoding)
 }

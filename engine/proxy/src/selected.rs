@@ -9,28 +9,23 @@ use crate::compress::wanted;
 use crate::exchange::Exchange;
 use crate::keys;
 
-/// The form of a stored response that the client is sent. Where it is not there yet, it is asked for, and the response goes out as
-/// it is.
-pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> Arc<Object> {
-    let Some(rules) = &ex.route().compress else {
-        return object;
-    };
-    let coding = match varies(ex, &object, object.body.len()) {
-        true => wanted(ex, rules),
-        false => None,
-    };
-    let Some(coding) = coding else {
-        return object;
+/// The form of a stored response that the client is sent, and whether others may be sent another. Where it is not there yet, it
+/// is asked for, and the response goes out as it is.
+pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> (Arc<Object>, bool) {
+    let varies = varies(ex, &object, object.body.len());
+    let rules = ex.route().compress.as_ref().filter(|_| varies);
+    let Some(coding) = rules.and_then(|rules| wanted(ex, rules)) else {
+        return (object, varies);
     };
     match object.form(coding) {
-        Some(Form::Made(form)) => return form.clone(),
+        Some(Form::Made(form)) => return (form.clone(), varies),
         Some(Form::Useless) => {}
         None => {
             let cache = &ex.conn.worker.cache;
             cache.want_form(|| keys::share(ex), &object, coding);
         }
     }
-    object
+    (object, varies)
 }
 
 /// Whether others may be sent a stored response, whose body has so many bytes, in another form.

@@ -169,6 +169,35 @@ fn vary_is_said_once() {
     );
 }
 
+/// A cache behind us would give coded bytes to all.
+#[test]
+fn a_route_cannot_take_it_back_that_forms_differ() {
+    for (edits, vary) in [
+        (
+            "set = { vary = \"Origin\" }",
+            vec!["Accept-Encoding", "Origin"],
+        ),
+        ("remove = \"vary\"", vec!["Accept-Encoding"]),
+        (
+            "set = { vary = \"accept-encoding\" }",
+            vec!["accept-encoding"],
+        ),
+    ] {
+        for fields in ["", "Vary: Accept-Encoding\r\n"] {
+            let app = origin(move |_| ok(&format!("{HTML}{fields}"), &text("X")));
+            let lines = format!("compress = true\nresponse_headers = {{ {edits} }}");
+            let ringfence = start(&app, &lines);
+            for codings in ["gzip", "identity"] {
+                let answer = ask(&ringfence, codings, "").expect(200);
+                assert_eq!(answer.all("vary"), vary, "{edits} {fields} {codings}");
+            }
+        }
+    }
+    let app = texts("Content-Type: text/html\r\nVary: Accept-Encoding\r\nConnection: vary\r\n");
+    let ringfence = start(&app, "compress = true");
+    assert_eq!(ask(&ringfence, "gzip", "").all("vary"), ["Accept-Encoding"]);
+}
+
 #[test]
 fn tags_of_what_is_coded_are_weak_and_the_origin_finds_its_own() {
     let app = origin(|request| {

@@ -58,6 +58,28 @@ fn the_first_answer_is_as_it_is_and_later_ones_are_coded() {
 }
 
 #[test]
+fn a_route_cannot_take_it_back_that_forms_differ() {
+    for (edits, vary) in [
+        (
+            "set = { vary = \"Origin\" }",
+            vec!["Accept-Encoding", "Origin"],
+        ),
+        ("remove = \"vary\"", vec!["Accept-Encoding"]),
+    ] {
+        let app = texts(KEPT);
+        let ringfence = start(&app, &format!("{BOTH}\nresponse_headers = {{ {edits} }}"));
+        let fields = "If-None-Match: \"v-gzip\"\r\n";
+        assert_eq!(ask(&ringfence, "gzip", "").all("vary"), vary, "{edits}");
+        assert_eq!(coded(&ringfence, "gzip", "").all("vary"), vary, "{edits}");
+        eventually("its tag is known", || {
+            let answer = ask(&ringfence, "gzip", fields);
+            assert_eq!(answer.all("vary"), vary, "{edits}");
+            answer.status == 304
+        });
+    }
+}
+
+#[test]
 fn it_is_coded_once_for_all_cores() {
     let app = texts(KEPT);
     let ringfence = start(&app, BOTH);

@@ -16,6 +16,8 @@ use crate::values::wrong::Wrong;
 pub(super) enum Side {
     Request,
     Response,
+    /// Of a response that may be compressed.
+    Compressed,
 }
 
 pub(super) fn lower(written: Option<Written>, side: Side, at: &Place<'_>) -> HeaderEdits {
@@ -77,6 +79,13 @@ fn editable(name: &str, side: Side, complain: impl Fn(Wrong)) -> Option<String> 
         complain(
             Wrong::new(format!("the header `{lower}` cannot be edited"))
                 .help("servers may take it for the same name with dashes"),
+        );
+        return None;
+    }
+    if lower == "content-encoding" && side == Side::Compressed {
+        complain(
+            Wrong::new("the header `content-encoding` cannot be edited where `compress` is on")
+                .help("it says how the body is compressed, and clients cannot read it without"),
         );
         return None;
     }

@@ -87,7 +87,10 @@ fn route(place: usize, mut file: Written, around: &Around<'_>, at: &Place<'_>) -
         ),
         response_headers: edits::lower(
             file.response_headers,
-            Side::Response,
+            match compress.is_some() {
+                true => Side::Compressed,
+                false => Side::Response,
+            },
             &at.key("response_headers"),
         ),
         timeouts: layer.timeouts(),

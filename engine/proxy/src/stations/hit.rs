@@ -14,6 +14,15 @@ use crate::forwarding;
 use crate::own::{Own, takes_away};
 use crate::selected;
 
+/// What goes out.
+struct Answer<'a> {
+    object: &'a Object,
+    report: &'a Report,
+    part: Part,
+    /// Others may be sent another form of it.
+    varies: bool,
+}
+
 /// What of a stored response goes out.
 enum Part {
     Whole,
@@ -55,17 +64,22 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, hit: Hit) -> Station {
 /// Answers, and says what the connection does next.
 pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     let Hit { object, report } = hit;
-    let object = selected::form(ex, object);
-    let part = part(ex, &object);
+    let (object, varies) = selected::form(ex, object);
+    let answer = Answer {
+        part: part(ex, &object),
+        object: &object,
+        report: &report,
+        varies,
+    };
     let received = ex.is_fully_received();
     let keep = keeps_client(ex);
-    let mut body = part.body(&object);
+    let mut body = answer.part.body(&object);
     let mut head = Scratch::take();
-    write_head(ex, &object, &report, &part, body.len(), keep, &mut head);
+    write_head(ex, &answer, body.len(), keep, &mut head);
     if ex.heads.request.method == Method::Head {
         body = Bytes::new();
     }
-    ex.tally.status = part.status(&object);
+    ex.tally.status = answer.part.status(&object);
     ex.tally.cache = Some(report.outcome);
     ex.tally.bytes_out = body.len() as u64;
     ex.tally.answered = true;
@@ -108,7 +122,13 @@ pub(crate) fn write_whole(
     keep: bool,
     out: &mut Vec<u8>,
 ) {
-    write_head(ex, object, report, &Part::Whole, len, keep, out);
+    let answer = Answer {
+        object,
+        report,
+        part: Part::Whole,
+        varies: selected::varies(ex, object, len),
+    };
+    write_head(ex, &answer, len, keep, out);
 }
 
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
@@ -174,15 +194,13 @@ fn write_content_range(
     writer.end_field();
 }
 
-fn write_head(
-    ex: &Exchange<'_>,
-    object: &Object,
-    report: &Report,
-    part: &Part,
-    len: usize,
-    keep: bool,
-    out: &mut Vec<u8>,
-) {
+fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, len: usize, keep: bool, out: &mut Vec<u8>) {
+    let Answer {
+        object,
+        report,
+        part,
+        varies,
+    } = answer;
     let status = part.status(object);
     let edits = &ex.route().response_headers;
     let mut writer = HeadWriter::new(out);
@@ -203,7 +221,7 @@ fn write_head(
     if !object.head().has(Name::Date) {
         own.field(b"Date", ex.conn.worker.date().as_bytes());
     }
-    if selected::varies(ex, object, len.max(object.body.len())) {
+    if *varies {
         let stored = object.head();
         compress::write_vary(stored.fields, stored.bytes, &mut own);
     }
