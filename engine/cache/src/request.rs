@@ -25,8 +25,6 @@ pub struct RequestControl {
     pub no_store: bool,
     /// `no-cache`, or `Pragma: no-cache` without any Cache-Control.
     pub no_cache: bool,
-    /// `no-transform`
-    pub no_transform: bool,
     /// `only-if-cached`
     pub only_if_cached: bool,
     /// `max-age`: the response is to be no older.
@@ -59,8 +57,6 @@ impl RequestControl {
             self.no_store = true;
         } else if directive.is("no-cache") {
             self.no_cache = true;
-        } else if directive.is("no-transform") {
-            self.no_transform = true;
         } else if directive.is("only-if-cached") {
             self.only_if_cached = true;
         } else if directive.is("max-age") {
@@ -101,7 +97,6 @@ mod tests {
         let want = RequestControl {
             no_store: true,
             no_cache: true,
-            no_transform: true,
             only_if_cached: true,
             max_age: Some(1),
             min_fresh: Some(2),

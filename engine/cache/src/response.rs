@@ -66,8 +66,6 @@ pub struct ResponseControl {
     pub proxy_revalidate: bool,
     /// `must-understand`
     pub must_understand: bool,
-    /// `no-transform`
-    pub no_transform: bool,
     /// `public`
     pub public: bool,
     /// `immutable`
@@ -108,8 +106,6 @@ impl ResponseControl {
             self.must_revalidate = true;
         } else if directive.is("proxy-revalidate") {
             self.proxy_revalidate = true;
-        } else if directive.is("no-transform") {
-            self.no_transform = true;
         } else if directive.is("must-understand") {
             self.must_understand |= allows;
         } else if directive.is("public") {
@@ -159,7 +155,6 @@ mod tests {
             must_revalidate: true,
             proxy_revalidate: true,
             must_understand: true,
-            no_transform: true,
             public: true,
             immutable: true,
             max_age: Seconds::Of(1),
