@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ringfence_cache::{Form, Object};
-use ringfence_coding::{ContentCoding, Effort, Encoder, SLICE};
+use ringfence_coding::{CannotEncode, ContentCoding, Effort, Encoder, SLICE};
 use ringfence_io::{next_turn, shelve, spawn};
 use ringfence_telemetry::WorkerStats;
 
@@ -91,6 +91,19 @@ impl Cache {
         Some(held.value.clone())
     }
 
+    /// Hands what a response was coded to to all cores.
+    fn hand_out(&self, work: &Work, body: Option<Bytes>) {
+        for worker in 0..self.house.posts.len() {
+            let coded = Coded {
+                object: work.object.clone(),
+                coding: work.coding,
+                body: body.clone(),
+            };
+            let key = work.key.clone();
+            self.tell(worker, Note::Coded { key, coded });
+        }
+    }
+
     /// Puts what a response was coded to beside it, if it is still here.
     pub(super) fn put_coded(&self, key: &SharedKey, coded: &Coded) {
         let Some(held) = self.held(key, &coded.object) else {
@@ -119,37 +132,33 @@ impl Drop for Shift {
 async fn code_all(shift: Shift) {
     let cache = &shift.0;
     while let Some(work) = cache.workbench.first() {
-        let body = encoded(&work, &cache.workbench.stats).await;
-        let body = body.map(|body| shelve(body.into()));
-        for worker in 0..cache.house.posts.len() {
-            let coded = Coded {
-                object: work.object.clone(),
-                coding: work.coding,
-                body: body.clone(),
-            };
-            let key = work.key.clone();
-            cache.tell(worker, Note::Coded { key, coded });
+        // Where the encoder gave up nothing is known, and the form may be asked for again.
+        if let Ok(body) = encoded(&work, &cache.workbench.stats).await {
+            cache.hand_out(&work, body.map(|body| shelve(body.into())));
         }
         cache.workbench.shift();
     }
 }
 
 /// The coded body, made a slice at a turn; nothing where it is hardly shorter.
-async fn encoded(work: &Work, stats: &WorkerStats) -> Option<Vec<u8>> {
+async fn encoded(work: &Work, stats: &WorkerStats) -> Result<Option<Vec<u8>>, CannotEncode> {
     let body = &work.object.body;
     let most = body.len() - body.len() / LEAST_SAVED;
-    let mut encoder = Encoder::new(work.coding, Effort::Kept, Some(body.len() as u64)).ok()?;
+    let mut encoder = Encoder::new(work.coding, Effort::Kept, Some(body.len() as u64))?;
     let mut out = Vec::new();
     for slice in body.chunks(SLICE) {
-        encoder.push(slice, &mut out).ok()?;
+        let before = out.len();
+        encoder.push(slice, &mut out)?;
         stats.coded_in.add(slice.len() as u64);
+        stats.coded_out.add((out.len() - before) as u64);
         if out.len() >= most {
-            return None;
+            return Ok(None);
         }
         next_turn().await;
     }
-    encoder.finish(&mut out).ok()?;
-    stats.coded_out.add(out.len() as u64);
+    let before = out.len();
+    encoder.finish(&mut out)?;
+    stats.coded_out.add((out.len() - before) as u64);
     out.shrink_to_fit();
-    (out.len() < most).then_some(out)
+    Ok((out.len() < most).then_some(out))
 }
