@@ -22,9 +22,17 @@ impl Candidate<'_> {
     /// and nobody forbids it (`no-transform`, RFC 9111 section 5.2.2.6).
     #[must_use]
     pub fn is_fit(&self, rules: &CompressRules) -> bool {
+        self.fields.has(Name::ContentType) && has_whole_body(self.status) && self.may_be_fit(rules)
+    }
+
+    /// Whether nothing that its fields say is against it. A 304 need not have those of what it stands for (RFC 9110 section
+    /// 15.4.5).
+    #[must_use]
+    pub fn may_be_fit(&self, rules: &CompressRules) -> bool {
         let has = |id| self.fields.has(id);
         let mut types = self.fields.get_all(self.bytes, Name::ContentType);
         let covered = match (types.next(), types.next()) {
+            (None, _) => true,
             (Some(kind), None) => rules.covers(kind),
             _ => false,
         };
@@ -33,7 +41,6 @@ impl Candidate<'_> {
             .is_none_or(|length| length > 0 && length >= rules.min_size);
         covered
             && long_enough
-            && has_whole_body(self.status)
             && !has(Name::ContentEncoding)
             && !has(Name::ContentRange)
             && !forbids(self.fields, self.bytes)

@@ -1,5 +1,6 @@
 //! In which form a response goes out: as it is, or coded for its client.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use ringfence_coding::{
@@ -41,13 +42,6 @@ impl Form {
     fn by(rules: &CompressRules, ex: &Exchange<'_>, call: &Call, stored: bool) -> Self {
         let head = &ex.heads.response;
         let tag = head.fields.get(&call.head, Name::ETag);
-        if head.status == 304 {
-            return Self {
-                varies: true,
-                coding: None,
-                tag: tag.and_then(|tag| as_asked(ex, tag)),
-            };
-        }
         let length = match head.framing {
             Framing::Length(length) => Some(length),
             Framing::None => head
@@ -62,6 +56,14 @@ impl Form {
             bytes: &call.head,
             length,
         };
+        if head.status == 304 {
+            let tag = tag.and_then(|tag| as_asked(ex, tag));
+            return Self {
+                varies: tag.is_some() || candidate.may_be_fit(rules),
+                coding: None,
+                tag,
+            };
+        }
         if !candidate.is_fit(rules) {
             return Self::default();
         }
@@ -158,11 +160,20 @@ fn as_asked(ex: &Exchange<'_>, tag: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Has a condition of the request name what the server knows beside what the client knows: the response as it is beside its coded
-/// forms. The server is to find the one in which it has changed nothing.
+/// forms. The server is to find the one in which it has changed nothing. One line, as servers bound the number of lines.
 pub(crate) fn write_plain_tags(ex: &Exchange<'_>, id: Name, own: &mut Own<'_, '_>) {
-    let lines = ex.heads.request.get_all(&ex.bytes, id);
-    for plain in lines.flat_map(list_members).filter_map(plain_of) {
-        own.field(id.as_str().as_bytes(), &plain);
+    let asked = || {
+        let lines = ex.heads.request.get_all(&ex.bytes, id);
+        lines.flat_map(list_members)
+    };
+    let mut plain = asked().filter_map(plain_of).peekable();
+    if plain.peek().is_none() {
+        return;
+    }
+    let mut named: HashSet<Vec<u8>> = asked().map(<[u8]>::to_vec).collect();
+    let more: Vec<Vec<u8>> = plain.filter(|tag| named.insert(tag.clone())).collect();
+    if !more.is_empty() {
+        own.field(id.as_str().as_bytes(), &more.join(&b", "[..]));
     }
 }
 

@@ -228,6 +228,47 @@ fn tags_of_what_is_coded_are_weak_and_the_origin_finds_its_own() {
     assert_eq!(app.only_request().all("if-match"), ["\"v-br\"", "\"v\""]);
 }
 
+/// However many tags a client names, its request grows by one line, with those that it did not name itself.
+#[test]
+fn the_origin_is_told_of_its_tags_in_one_line() {
+    let app = texts(HTML);
+    let ringfence = start(&app, "compress = true");
+    for (asked, told) in [
+        ("\"a\"", vec!["\"a\""]),
+        ("\"a-br\", \"a\"", vec!["\"a-br\", \"a\""]),
+        (
+            "\"a-br\", W/\"b-gzip\", \"a-zstd\"",
+            vec!["\"a-br\", W/\"b-gzip\", \"a-zstd\"", "\"a\", W/\"b\""],
+        ),
+    ] {
+        for name in ["If-None-Match", "If-Match"] {
+            app.forgets();
+            ask(&ringfence, "gzip", &format!("{name}: {asked}\r\n"));
+            assert_eq!(app.only_request().all(name), told, "{name}");
+        }
+    }
+}
+
+/// As far as its own fields tell: that of an image is the same for all.
+#[test]
+fn a_304_says_that_forms_differ_where_they_may() {
+    for (fields, differs) in [
+        ("", true),
+        ("Content-Type: text/css\r\n", true),
+        ("Content-Type: image/png\r\n", false),
+        ("Content-Encoding: br\r\n", false),
+        ("Cache-Control: no-transform\r\n", false),
+    ] {
+        let app = origin(move |_| format!("HTTP/1.1 304 X\r\nETag: \"v\"\r\n{fields}\r\n"));
+        let ringfence = start(&app, "compress = true");
+        for (asked, ours) in [("\"v\"", false), ("\"v-br\"", true)] {
+            let answer = ask(&ringfence, "br", &format!("If-None-Match: {asked}\r\n")).expect(304);
+            let vary = (differs || ours).then_some("Accept-Encoding");
+            assert_eq!(answer.field("vary"), vary, "{fields} {asked}");
+        }
+    }
+}
+
 #[test]
 fn head_says_what_get_would() {
     let app = texts("Content-Type: text/css\r\nETag: \"v\"\r\n");
