@@ -281,6 +281,12 @@ impl Scenario {
         }
     }
 
+    /// The origins that it is measured with, where these were asked for.
+    #[must_use]
+    pub fn origins(&self, asked: &[Kind]) -> Vec<Kind> {
+        self.origin.map_or_else(|| asked.to_vec(), |own| vec![own])
+    }
+
     /// Whether bodies are large enough for transfer to outweigh everything else.
     #[must_use]
     pub const fn is_bulk(&self) -> bool {

@@ -40,9 +40,8 @@ pub fn run(options: &Compare) -> io::Result<bool> {
         }
     };
     for scenario in scenarios {
-        let fitting = scenario.origin.map(|kind| vec![kind]);
-        for origin in fitting.as_ref().unwrap_or(&origins) {
-            match compare(&ground, options, scenario, *origin, after) {
+        for origin in scenario.origins(&origins) {
+            match compare(&ground, options, scenario, origin, after) {
                 Ok(comparison) => {
                     println!("{}", table::render(&comparison));
                     report.add(comparison);

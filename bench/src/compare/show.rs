@@ -20,9 +20,7 @@ pub(super) fn configs(options: &Compare, scenarios: &[&Scenario], allowed: &Cpus
     for scenario in scenarios {
         let scenario = &scenario.within(descriptors);
         let servers = addresses(scenario.servers, 18_000);
-        let origins = scenario
-            .origin
-            .map_or(options.origins.clone(), |kind| vec![kind]);
+        let origins = scenario.origins(&options.origins);
         let mut peers: Vec<Peer> = options.run.peers.clone();
         peers
             .iter_mut()

@@ -47,6 +47,8 @@ pub struct Task {
     pub requests: Arc<Vec<Request>>,
     /// In which order.
     pub order: Order,
+    /// What is left to chance follows from this, so that it is the same for all proxies and another at each stage.
+    pub seed: u64,
     /// How many connections to use.
     pub connections: usize,
     /// Whether each request gets a new connection, which the proxy has to close.
@@ -105,7 +107,7 @@ pub fn run(task: Task, first_turn: usize, control: &Control) -> io::Result<Seen>
         resting: Vec::new(),
         seen: Seen::default(),
         turn: first_turn,
-        chance: Chance::new(first_turn as u64),
+        chance: Chance::new((task.seed << 32) + first_turn as u64),
         task,
         control,
         epoll,

@@ -106,6 +106,7 @@ mod tests {
             target: "127.0.0.1:1".parse().unwrap(),
             requests: Arc::new(Vec::new()),
             order: Order::InTurn,
+            seed: 0,
             connections: 10,
             reconnect: false,
             rate: Some(90.0),

@@ -236,7 +236,7 @@ pub fn render(findings: &[Finding]) -> String {
             verdict.to_owned(),
         ]);
     }
-    let mut text = format!("### targets · origin {ORIGIN}\n\n");
+    let mut text = format!("### targets · origin {ORIGIN}, or the only one of a scenario\n\n");
     if lines.len() > 1 {
         text += &align(&lines);
     }

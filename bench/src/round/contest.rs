@@ -29,6 +29,9 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 const FILLS_WITHIN: Duration = Duration::from_secs(180);
 /// How often that is tried.
 const TRY_EVERY: Duration = Duration::from_millis(10);
+/// The seeds of what is asked while a cache settles, and while it is measured: not the same again, which it would have.
+const SETTLING: u64 = 0;
+const MEASURING: u64 = 1;
 
 /// A proxy of one kind in front of given servers, round after round.
 #[derive(Debug)]
@@ -115,7 +118,11 @@ impl Contest<'_> {
             ..self.task(Order::InTurn, target)
         };
         self.run_until(&once, fill as u64, group)?;
-        self.run_until(&self.task(self.order(), target), settle, group)
+        let settling = Task {
+            seed: SETTLING,
+            ..self.task(self.order(), target)
+        };
+        self.run_until(&settling, settle, group)
     }
 
     /// Has so many answers come.
@@ -155,6 +162,7 @@ impl Contest<'_> {
             target,
             requests: Arc::clone(self.requests),
             order,
+            seed: MEASURING,
             connections: self.scenario.connections,
             reconnect: self.scenario.reconnect,
             rate: self.rate,
