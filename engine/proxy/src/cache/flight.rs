@@ -190,10 +190,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Context, Wake};
 
-    use ringfence_cache::{Circumstances, Head, Heuristic, Received, ResponseControl};
-    use ringfence_http::{HeadLimits, Method, ResponseHead};
-
     use super::*;
+    use crate::cache::sample;
 
     /// Counts how often it is woken.
     #[derive(Default)]
@@ -205,39 +203,12 @@ mod tests {
         }
     }
 
-    fn head() -> Arc<Object> {
-        let bytes = b"HTTP/1.1 200 OK\r\n\r\n";
-        let mut head = ResponseHead::new();
-        let limits = HeadLimits {
-            max_line: 100,
-            max_head: 100,
-            max_fields: 4,
-        };
-        head.parse(bytes, &limits, Method::Get).unwrap();
-        let circumstances = Circumstances {
-            received: Received {
-                delay: 0,
-                came: 0,
-                date: 0,
-            },
-            heuristic: Heuristic::default(),
-            request: Head {
-                fields: &head.fields,
-                bytes,
-            },
-            generation: 0,
-            tags: &[],
-        };
-        let control = ResponseControl::default();
-        Arc::new(Object::new(&head, bytes, control, Bytes::new(), &circumstances).unwrap())
-    }
-
     fn flight() -> Rc<Flight> {
         let leader = Asker {
             worker: 0,
             ticket: 7,
         };
-        Flight::new(leader, head(), 6, Bytes::new())
+        Flight::new(leader, sample::object(Bytes::new()), 6, Bytes::new())
     }
 
     /// Lets `so_far` come; gives who was told how much.

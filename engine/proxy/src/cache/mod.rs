@@ -26,6 +26,8 @@ mod flight;
 mod forms;
 mod home;
 mod purges;
+#[cfg(test)]
+mod sample;
 mod seat;
 mod waiting;
 mod workbench;

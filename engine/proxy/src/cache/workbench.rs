@@ -89,44 +89,15 @@ impl Workbench {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
-    use ringfence_cache::{Circumstances, Head, Heuristic, Received, ResponseControl};
-    use ringfence_http::{HeadLimits, Method, RequestHead, ResponseHead};
+    use crate::cache::sample;
 
     fn work(len: usize, coding: ContentCoding) -> Work {
-        let limits = HeadLimits {
-            max_line: 100,
-            max_head: 100,
-            max_fields: 1,
-        };
-        let (asked, bytes) = (
-            b"GET / HTTP/1.1\r\nHost: h\r\n\r\n",
-            b"HTTP/1.1 200 X\r\n\r\n",
-        );
-        let (mut request, mut head) = (RequestHead::new(), ResponseHead::new());
-        request.parse(asked, &limits).unwrap().unwrap();
-        head.parse(bytes, &limits, Method::Get).unwrap().unwrap();
-        let circumstances = Circumstances {
-            received: Received {
-                delay: 0,
-                came: 0,
-                date: 0,
-            },
-            heuristic: Heuristic::default(),
-            request: Head {
-                fields: &request.fields,
-                bytes: asked,
-            },
-            generation: 0,
-            tags: &[],
-        };
-        let (control, body) = (ResponseControl::default(), Bytes::from(vec![0; len]));
         Work {
             key: SharedKey {
                 hash: 0,
                 bytes: Arc::new([]),
             },
-            object: Arc::new(Object::new(&head, bytes, control, body, &circumstances).unwrap()),
+            object: sample::object(vec![0; len].into()),
             coding,
         }
     }
