@@ -63,8 +63,8 @@ pub struct Limits {
     /// How long a head or a body may take before the rate counts. Default `5s`.
     pub rate_grace: Option<Scalar<Duration>>,
     /// Receive buffers that the whole process may have in use: past half of it pieces become small, past all of it new
-    /// connections are shed. Encoders of compressed responses may have a quarter as much beside it: past that responses go
-    /// out as they are. Default `1GiB`.
+    /// connections are shed. Encoders of responses that are compressed on their way may have a quarter as much beside it:
+    /// past that responses go out as they are. Default `1GiB`.
     pub max_buffers: Option<Scalar<Size>>,
     /// Whether `//` in a path counts as `/`. Default `true`.
     pub merge_slashes: Option<Scalar<bool>>,

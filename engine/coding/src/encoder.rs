@@ -37,14 +37,20 @@ pub enum Effort {
 #[derive(Debug)]
 pub struct CannotEncode(io::Error);
 
-/// Bytes of memory that one encoder holds at most.
+/// Bytes of memory that one encoder holds at most for a response of this length, where it is known: its tables are made no larger
+/// than that needs, but for those of gzip.
 #[must_use]
-pub const fn memory(coding: ContentCoding, effort: Effort) -> usize {
-    match (coding, effort) {
-        (ContentCoding::Zstd, Effort::Live) => 2 << 20,
-        (ContentCoding::Zstd, Effort::Kept) | (ContentCoding::Brotli, _) => 4 << 20,
-        (ContentCoding::Gzip, _) => 512 << 10,
-    }
+pub fn memory(coding: ContentCoding, effort: Effort, length: Option<u64>) -> usize {
+    let (least, each, most) = match (coding, effort) {
+        (ContentCoding::Zstd, Effort::Live) => (128 << 10, 32, 2 << 20),
+        (ContentCoding::Brotli, Effort::Live) => (640 << 10, 24, 4 << 20),
+        (ContentCoding::Zstd | ContentCoding::Brotli, Effort::Kept) => return 4 << 20,
+        (ContentCoding::Gzip, _) => return 512 << 10,
+    };
+    let length = length.and_then(|length| usize::try_from(length).ok());
+    length.map_or(most, |length| {
+        length.saturating_mul(each).saturating_add(least).min(most)
+    })
 }
 
 /// Codes one response.
@@ -192,21 +198,39 @@ mod tests {
             .map(|n| (n.wrapping_mul(n) >> 7) as u8)
             .collect();
         for (level, effort) in [(3, Effort::Live), (6, Effort::Kept)] {
-            let mut engine = CCtx::create();
-            for parameter in [
-                CParameter::CompressionLevel(level),
-                CParameter::WindowLog(WINDOW),
+            for length in [
+                None,
+                Some(1000),
+                Some(16_385),
+                Some(131_073),
+                Some(1_000_000),
             ] {
-                engine.set_parameter(parameter).unwrap();
+                let held = held_by_zstandard(level, length, &bytes);
+                let says = memory(ContentCoding::Zstd, effort, length);
+                assert!(
+                    held <= says && (held >= says / 16 || effort == Effort::Kept),
+                    "level {level} {length:?}: {held}"
+                );
             }
-            let mut room = vec![0; 2_000_000];
-            let mut out = OutBuffer::around(&mut room[..]);
-            let mut bytes = InBuffer::around(&bytes);
-            engine.compress_stream(&mut out, &mut bytes).unwrap();
-            let held = engine.sizeof();
-            let says = memory(ContentCoding::Zstd, effort);
-            assert!((says / 16..=says).contains(&held), "level {level}: {held}");
         }
+    }
+
+    /// Bytes that it holds once it was given as much of these as it was told of.
+    fn held_by_zstandard(level: i32, length: Option<u64>, bytes: &[u8]) -> usize {
+        let mut engine = CCtx::create();
+        for parameter in [
+            CParameter::CompressionLevel(level),
+            CParameter::WindowLog(WINDOW),
+        ] {
+            engine.set_parameter(parameter).unwrap();
+        }
+        engine.set_pledged_src_size(length).unwrap();
+        let length = length.map_or(bytes.len(), |length| length as usize);
+        let mut room = vec![0; 2_000_000];
+        let mut out = OutBuffer::around(&mut room[..]);
+        let mut bytes = InBuffer::around(&bytes[..length]);
+        engine.compress_stream(&mut out, &mut bytes).unwrap();
+        engine.sizeof()
     }
 
     #[test]

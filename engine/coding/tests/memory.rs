@@ -16,25 +16,37 @@ fn no_encoder_holds_more_than_it_says() {
     // Zstandard allocates by other means; what it holds is asked of it beside it.
     for coding in [ContentCoding::Brotli, ContentCoding::Gzip] {
         for effort in [Effort::Live, Effort::Kept] {
-            for length in [None, Some(noise.len() as u64)] {
-                let before = dhat::HeapStats::get().curr_bytes;
-                let mut encoder = Encoder::new(coding, effort, length).unwrap();
-                let (mut out, mut most) = (Vec::with_capacity(256 << 10), 0);
-                for slice in noise.chunks(SLICE) {
-                    out.clear();
-                    encoder.push(slice, &mut out).unwrap();
-                    most = most.max(dhat::HeapStats::get().curr_bytes - before);
-                }
-                let held = most - out.capacity();
+            for length in [
+                None,
+                Some(1000),
+                Some(16_385),
+                Some(65_537),
+                Some(noise.len()),
+            ] {
+                let held = held(coding, effort, length, &noise);
+                let says = memory(coding, effort, length.map(|length| length as u64));
+                assert!(held <= says, "{coding} {effort:?} {length:?}: {held}");
                 assert!(
-                    held <= memory(coding, effort),
-                    "{coding} {effort:?} {length:?}: {held}"
-                );
-                assert!(
-                    held >= memory(coding, effort) / 16,
-                    "{coding} {effort:?}: {held} is too little"
+                    held >= says / 16,
+                    "{coding} {effort:?} {length:?}: {held} is too little"
                 );
             }
         }
     }
+}
+
+/// Bytes that an encoder holds at most while it is given as much of these as it was told of.
+fn held(coding: ContentCoding, effort: Effort, length: Option<usize>, noise: &[u8]) -> usize {
+    let before = dhat::HeapStats::get().curr_bytes;
+    let mut encoder = Encoder::new(coding, effort, length.map(|length| length as u64)).unwrap();
+    let (mut out, mut most) = (Vec::with_capacity(256 << 10), 0);
+    for slice in noise[..length.unwrap_or(noise.len())].chunks(SLICE) {
+        out.clear();
+        encoder.push(slice, &mut out).unwrap();
+        most = most.max(dhat::HeapStats::get().curr_bytes - before);
+    }
+    out.clear();
+    encoder.flush(&mut out).unwrap();
+    most = most.max(dhat::HeapStats::get().curr_bytes - before);
+    most - out.capacity()
 }

@@ -7,8 +7,7 @@ use ringfence_coding::{CannotEncode, ContentCoding, Effort, Encoder, memory};
 use crate::exchange::Exchange;
 use crate::worker::Worker;
 
-/// The part of the memory for receiving that encoders may have beside it, as a divisor. A response that finds no room goes out
-/// as it is.
+/// The part of the memory for receiving that the encoders of responses on their way may have beside it, as a divisor.
 const SHARE: usize = 4;
 
 /// Codes a response on its way through.
@@ -22,14 +21,14 @@ pub(crate) struct Coder {
 }
 
 impl Coder {
-    /// One for a response with this length, where that is known; nothing where there is no room for it.
+    /// One for a response with this length, where that is known; whether there is room for it, [`has_room`] says. Nothing where
+    /// it cannot be made.
     pub(crate) fn new(
         ex: &Exchange<'_>,
         coding: ContentCoding,
         length: Option<u64>,
     ) -> Option<Self> {
-        let memory = memory(coding, Effort::Live);
-        let room = Room::take(&ex.conn.worker, memory, ex.epoch.most_held / SHARE)?;
+        let room = Room::take(&ex.conn.worker, memory(coding, Effort::Live, length));
         let encoder = Encoder::new(coding, Effort::Live, length).ok()?;
         Some(Self {
             encoder,
@@ -72,17 +71,19 @@ impl Coder {
     }
 }
 
+/// Whether there is room for another encoder on this core.
+pub(crate) fn has_room(ex: &Exchange<'_>, coding: ContentCoding, length: Option<u64>) -> bool {
+    let held = ex.conn.worker.encoding.get();
+    held + memory(coding, Effort::Live, length) <= ex.epoch.most_held / SHARE
+}
+
 /// Memory that an encoder on this core has, for as long as this lives.
-pub(crate) struct Room(Rc<Worker>, usize);
+struct Room(Rc<Worker>, usize);
 
 impl Room {
-    /// Takes so many bytes, where there are no more than `most` then.
-    pub(crate) fn take(worker: &Rc<Worker>, bytes: usize, most: usize) -> Option<Self> {
-        let sum = worker.encoding.get() + bytes;
-        (sum <= most).then(|| {
-            worker.encoding.set(sum);
-            Self(worker.clone(), bytes)
-        })
+    fn take(worker: &Rc<Worker>, bytes: usize) -> Self {
+        worker.encoding.set(worker.encoding.get() + bytes);
+        Self(worker.clone(), bytes)
     }
 }
 

@@ -8,6 +8,7 @@ use ringfence_coding::{
 use ringfence_http::syntax::{decimal, list_members};
 use ringfence_http::{Fields, Framing, Method, Name, Version};
 
+use crate::coder::has_room;
 use crate::exchange::{Call, Exchange};
 use crate::own::{Own, takes_away};
 use crate::recode::says;
@@ -64,7 +65,7 @@ impl Form {
         let unknown = ex.heads.request.method == Method::Head && ex.route().cache.is_some();
         let coding = match stored || unknown || ex.conn.client.is_nobody() {
             true => None,
-            false => wanted(ex, rules),
+            false => affordable(ex, rules, length),
         };
         Self {
             varies: true,
@@ -122,7 +123,7 @@ pub(crate) fn write_vary(fields: &Fields, bytes: &[u8], own: &mut Own<'_, '_>) {
 
 /// The coding that the client is to be sent, if it wants one and may have it: HTTP/1.0 has no chunks, parts are of the form as it
 /// is, and whoever says `no-transform` gets nothing else (RFC 9111 section 5.2.1.6).
-pub(crate) fn wanted(ex: &Exchange<'_>, rules: &CompressRules) -> Option<ContentCoding> {
+pub(crate) fn wanted(ex: &Exchange<'_>, ours: &[ContentCoding]) -> Option<ContentCoding> {
     let head = &ex.heads.request;
     let as_it_is = head.version != Version::Http11
         || head.fields.has(Name::Range)
@@ -130,10 +131,23 @@ pub(crate) fn wanted(ex: &Exchange<'_>, rules: &CompressRules) -> Option<Content
     if as_it_is {
         return None;
     }
-    negotiate(
-        head.get_all(&ex.bytes, Name::AcceptEncoding),
-        &rules.codings,
-    )
+    negotiate(head.get_all(&ex.bytes, Name::AcceptEncoding), ours)
+}
+
+/// As [`wanted`], of those for which there is room.
+fn affordable(
+    ex: &Exchange<'_>,
+    rules: &CompressRules,
+    length: Option<u64>,
+) -> Option<ContentCoding> {
+    let fits = |coding: &ContentCoding| has_room(ex, *coding, length);
+    let best = wanted(ex, &rules.codings)?;
+    if fits(&best) {
+        return Some(best);
+    }
+    ex.conn.worker.stats.coded_short.inc();
+    let others: Vec<_> = rules.codings.iter().copied().filter(fits).collect();
+    wanted(ex, &others)
 }
 
 /// The tag by which the client knows what the server calls `tag`, where that is a coded form.

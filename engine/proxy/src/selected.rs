@@ -14,7 +14,7 @@ use crate::keys;
 pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> (Arc<Object>, bool) {
     let varies = varies(ex, &object, object.body.len());
     let rules = ex.route().compress.as_ref().filter(|_| varies);
-    let Some(coding) = rules.and_then(|rules| wanted(ex, rules)) else {
+    let Some(coding) = rules.and_then(|rules| wanted(ex, &rules.codings)) else {
         return (object, varies);
     };
     match object.form(coding) {

@@ -65,6 +65,8 @@ pub struct WorkerStats {
     pub coded_in: Counter,
     /// Bytes that they were compressed to.
     pub coded_out: Counter,
+    /// Responses on their way for whose encoder there was no room, and that went out in another coding or as they are.
+    pub coded_short: Counter,
     refusals: Refusals,
     about: OnceLock<About>,
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use ringfence_tests::{Client, Origin, Ringfence, eventually, kit, site, tools};
+use ringfence_tests::{Client, Origin, Ringfence, eventually, kit, site, site_with, tools};
 
 use crate::{ask, decoded, is_plain, ok, origin, start, text, texts};
 
@@ -478,4 +478,38 @@ fn curl_reads_it() {
         .output()
         .expect("curl runs");
     assert_eq!(String::from_utf8_lossy(&out.stdout), text("X"));
+}
+
+/// Memory for encoders is a quarter of that for receiving, here 2 MiB of each worker.
+#[test]
+fn where_there_is_no_room_for_one_coding_another_is_taken() {
+    let app = Origin::serving("app", |visit| {
+        while let Some(request) = visit.request()? {
+            let body = text("X");
+            let head = "HTTP/1.1 200 X\r\nContent-Type: text/css\r\n";
+            match &*request.target {
+                "/short" => visit.send(ok("Content-Type: text/css\r\n", &body))?,
+                _ => visit.send(format!(
+                    "{head}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+                    body.len()
+                ))?,
+            }
+        }
+        Ok(())
+    });
+    let limits = "\n[limits]\nmax_buffers = \"16MiB\"\n";
+    let ringfence = Ringfence::start(&(site_with(&[&app], "compress = true", "") + limits));
+    for (path, codings, coding) in [
+        ("/short", "br", Some("br")),
+        ("/x", "zstd", Some("zstd")),
+        ("/x", "br, gzip;q=0.5", Some("gzip")),
+        ("/x", "br", None),
+    ] {
+        let fields = format!("Accept-Encoding: {codings}\r\n");
+        let answer = ringfence.client().asks("GET", path, &fields).expect(200);
+        assert_eq!(answer.field("content-encoding"), coding, "{path} {codings}");
+        assert_eq!(decoded(&answer), text("X"));
+    }
+    let metrics = ringfence.metrics();
+    assert_eq!(metrics.sum("ringfence_compression_short_total", &[]), 2.0);
 }

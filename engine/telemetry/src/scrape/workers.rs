@@ -10,7 +10,7 @@ use ringfence_http::Reason;
 /// A sum over all workers: its name, kind, meaning, and where to find it in a worker's block.
 type Sum = (&'static str, Kind, &'static str, fn(&WorkerStats) -> u64);
 
-const CLIENTS: [Sum; 13] = [
+const CLIENTS: [Sum; 14] = [
     (
         "ringfence_connections_accepted_total",
         Kind::Counter,
@@ -64,6 +64,12 @@ const CLIENTS: [Sum; 13] = [
         Kind::Counter,
         "Body bytes that they were compressed to.",
         |w| w.coded_out.get(),
+    ),
+    (
+        "ringfence_compression_short_total",
+        Kind::Counter,
+        "Responses for which there was no memory to compress them as the client likes best.",
+        |w| w.coded_short.get(),
     ),
     (
         "ringfence_panics_total",
