@@ -60,6 +60,7 @@ fn run(name: &str, target: SocketAddr) -> (Seen, u64) {
         target,
         requests,
         order: Order::InTurn,
+        seed: 0,
         connections: 8,
         reconnect: scenario.reconnect,
         rate: None,

@@ -28,6 +28,7 @@ fn run(name: &str, target: SocketAddr, change: impl Fn(&mut Task)) -> (Seen, u64
         target,
         requests: Arc::new(requests(scenario)),
         order: Order::InTurn,
+        seed: 0,
         connections: 8,
         reconnect: scenario.reconnect,
         rate: None,
