@@ -60,16 +60,6 @@ impl SharedBuf {
         self.len += bytes.len();
     }
 
-    /// Bytes that are there.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// True while nothing is there.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// All that is there. It keeps the whole memory alive.
     pub fn so_far(&self) -> Bytes {
         Bytes::from_owner(View {

@@ -2,7 +2,9 @@
 //!
 //! It is a file of the kernel's memory (memfd_create(2)), mapped to be read. Each run of bytes has a range of the file to
 //! itself, which is written once and then given back as a hole: pages that are still on their way to a peer stay with the
-//! kernel, and who has the range next gets others. All cores share the file. Ranges come in sizes that are powers of two,
+//! kernel, and who has the range next gets others. That is so where ranges are made of whole pages, which is tried out at the
+//! start: there is no shelf where the kernel has larger pages for such files (shmem_enabled, or the machine's own), and who
+//! has it use them from then on has to start the process anew. All cores share the file. Ranges come in sizes that are powers of two,
 //! each from a region of its own, so that nothing is ever moved; what of a range is not written takes no memory.
 
 #![expect(unsafe_code, reason = "a mapping is made and read")]
@@ -16,8 +18,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use bytes::Bytes;
 use crossbeam_queue::SegQueue;
 use rustix::fs::{FallocateFlags, MemfdFlags, fallocate, ftruncate, memfd_create};
-use rustix::io::{Errno, pwrite};
+use rustix::io::{Errno, pwrite, read};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
+use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice};
 use rustix::process::{Resource, getrlimit};
 
 /// Fewer bytes than this are rather copied.
@@ -104,9 +107,12 @@ impl Shelf {
         if getrlimit(Resource::Fsize).current.is_some() {
             return Err(Errno::FBIG);
         }
-        let file = memfd_create(c"ringfence-bodies", MemfdFlags::CLOEXEC)?;
+        let file = memory_file()?;
         let len = SIZES * REGION;
         ftruncate(&file, len as u64)?;
+        if !keeps_pages(&file, give_back)? {
+            return Err(Errno::OPNOTSUPP);
+        }
         // SAFETY: a new mapping takes the place of none.
         let start = unsafe {
             mmap(
@@ -118,8 +124,11 @@ impl Shelf {
                 0,
             )
         }?;
-        // Bodies of strangers are nothing for a core dump. SAFETY: the mapping is ours.
-        let _ = unsafe { madvise(start, len, Advice::LinuxDontDump) };
+        // Bodies of strangers are nothing for a core dump, and no pages are to be put together.
+        for advice in [Advice::LinuxDontDump, Advice::LinuxNoHugepage] {
+            // SAFETY: the mapping is ours.
+            let _ = unsafe { madvise(start, len, advice) };
+        }
         Ok(Self {
             file,
             start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?,
@@ -136,18 +145,62 @@ impl Shelf {
             number: self.sizes[size].take(REGION / (LEAST << size))?,
             len: bytes.len(),
         };
-        let mut written = 0;
-        while written < bytes.len() {
-            let at = run.offset() as u64 + written as u64;
-            match pwrite(&self.file, &bytes[written..], at) {
-                Ok(0) => return None,
-                Ok(n) => written += n,
-                Err(Errno::INTR) => {}
-                Err(_) => return None,
-            }
-        }
+        write_all(&self.file, bytes, run.offset() as u64).ok()?;
         Some(run)
     }
+}
+
+/// A file in memory that nobody can run, as some systems ask for.
+fn memory_file() -> Result<OwnedFd, Errno> {
+    let name = c"ringfence-bodies";
+    match memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL) {
+        // Linux before 6.3 does not know it.
+        Err(Errno::INVAL) => memfd_create(name, MemfdFlags::CLOEXEC),
+        made => made,
+    }
+}
+
+fn write_all(file: &OwnedFd, bytes: &[u8], offset: u64) -> Result<(), Errno> {
+    let mut written = 0;
+    while written < bytes.len() {
+        match pwrite(file, &bytes[written..], offset + written as u64) {
+            Ok(0) => return Err(Errno::NOSPC),
+            Ok(n) => written += n,
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Makes a hole of a range.
+fn give_back(file: &OwnedFd, offset: u64, len: u64) -> Result<(), Errno> {
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    fallocate(file, hole, offset, len)
+}
+
+/// Whether pages on their way stay as they are when `give_back` has had their range and it is written to again. Of a page that
+/// is larger than the range the kernel only clears a part.
+fn keeps_pages(
+    file: &OwnedFd,
+    give_back: impl Fn(&OwnedFd, u64, u64) -> Result<(), Errno>,
+) -> Result<bool, Errno> {
+    let (exit, entry) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    write_all(file, &[b'a'; LEAST], 0)?;
+    let moved = splice(
+        file,
+        Some(&mut 0),
+        &entry,
+        None,
+        LEAST,
+        SpliceFlags::NONBLOCK,
+    )?;
+    give_back(file, 0, LEAST as u64)?;
+    write_all(file, &[b'b'; LEAST], 0)?;
+    give_back(file, 0, LEAST as u64)?;
+    let mut seen = vec![0; moved];
+    let seen_of = read(&exit, &mut seen)?;
+    Ok(seen_of > 0 && seen[..seen_of].iter().all(|byte| *byte == b'a'))
 }
 
 impl Ranges {
@@ -177,10 +230,9 @@ impl AsRef<[u8]> for Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
         let (offset, len) = (self.offset() as u64, (LEAST << self.size) as u64);
         // A range with its old pages would be written to while they are on their way to a peer: it is not used again.
-        if fallocate(&self.shelf.file, hole, offset, len).is_ok() {
+        if give_back(&self.shelf.file, offset, len).is_ok() {
             self.shelf.sizes[self.size].free.push(self.number);
         }
     }
@@ -270,6 +322,15 @@ mod tests {
             number,
             "it is used again"
         );
+    }
+
+    #[test]
+    fn pages_that_change_under_way_are_noticed() {
+        let file = memory_file().unwrap();
+        assert!(keeps_pages(&file, give_back).unwrap());
+        // As it is where a page is larger than a range.
+        let clear = |file: &OwnedFd, offset, len| write_all(file, &vec![0; len as usize], offset);
+        assert!(!keeps_pages(&file, clear).unwrap());
     }
 
     #[test]

@@ -81,7 +81,12 @@ impl Form {
         }
     }
 
-    /// Whether a field of the response does not go out as it came.
+    /// Whether any field of the response does not go out as it came.
+    pub(crate) fn changes_any(&self) -> bool {
+        self.coding.is_some() || self.tag.is_some()
+    }
+
+    /// Whether this one does not.
     pub(crate) fn changes(&self, id: Name, name: &[u8]) -> bool {
         match id {
             Name::ETag => self.coding.is_some() || self.tag.is_some(),

@@ -23,10 +23,9 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
         ex.forwarded_path(),
         query.as_deref(),
     );
-    match ex.lane().group.upstream.host.as_deref() {
-        Some(host) => writer.field(b"Host", host.as_bytes()),
-        None => writer.field(b"Host", &ex.forwarded_host()),
-    }
+    let asked_for = ex.forwarded_host();
+    let host = ex.lane().group.upstream.host.as_deref();
+    writer.field(b"Host", host.map_or(&asked_for, str::as_bytes));
     let asked = ex.asked.as_deref();
     let withheld = |id| asked.is_some_and(|asked| asked.withholds(id));
     let mut copier = FieldCopier::new(&mut writer, bytes);
@@ -51,7 +50,7 @@ pub(crate) fn write_request(ex: &Exchange<'_>, out: &mut Vec<u8>) {
             compress::write_plain_tags(ex, id, &mut own);
         }
     }
-    forwarding::write(ex, &mut own);
+    forwarding::write(ex, &asked_for, &mut own);
     if let Some(asked) = asked {
         write_conditions(asked, &mut own);
     }
@@ -76,6 +75,7 @@ pub(crate) fn write_response(
     let mut writer = HeadWriter::new(out);
     writer.status_line(head.status);
     let mut dated = false;
+    let changes = form.changes_any();
     let mut copier = FieldCopier::new(&mut writer, bytes);
     for field in &*head.fields {
         dated |= field.id == Name::Date;
@@ -91,7 +91,7 @@ pub(crate) fn write_response(
         };
         let dropped = framing
             || exposed
-            || form.changes(field.id, field.name.of(bytes))
+            || changes && form.changes(field.id, field.name.of(bytes))
             || field.id.is_hop_by_hop()
             || head.fields.is_connection_named(bytes, field)
             || takes_away(edits, field.name.of(bytes));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ringfence_cache::{Head, KeyParts, Object, normal_query};
 use ringfence_config::{Action, CacheRules, Found, Params, Route, RouteId, Sticky, UpstreamId};
 use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
-use ringfence_io::{Lease, Scratch, now};
+use ringfence_io::{Lease, Scratch, now, timeout_at};
 use smallvec::SmallVec;
 
 use crate::body::{Body, Prefix};
@@ -356,6 +356,19 @@ impl<'c> Exchange<'c> {
         match self.expires {
             Some(end) if end < at => (end, Reason::RequestTimeout),
             _ => (at, reason),
+        }
+    }
+
+    /// What comes of `action`.
+    ///
+    /// # Errors
+    /// That the time of the whole exchange is over before.
+    pub(crate) async fn within<T>(&self, action: impl Future<Output = T>) -> Result<T, Reason> {
+        match self.expires {
+            None => Ok(action.await),
+            Some(end) => timeout_at(end, action)
+                .await
+                .map_err(|_| Reason::RequestTimeout),
         }
     }
 

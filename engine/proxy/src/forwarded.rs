@@ -1,12 +1,13 @@
 //! A request as the origin gets it, for those who must tell what its answer depended on.
 
-use ringfence_cache::{Head, Vary};
+use ringfence_cache::{Head, Object, Vary};
 use ringfence_http::{HeadLimits, Name, RequestHead};
 
 use crate::edits;
 use crate::exchange::Exchange;
+use crate::own::takes_away;
 
-/// The head that is sent to the origin.
+/// The head that is sent to the origin, as far as the cache has no part in it: conditions and ranges are those of the client.
 pub(crate) struct Forwarded {
     bytes: Vec<u8>,
     head: RequestHead,
@@ -40,8 +41,38 @@ pub(crate) fn differs(ex: &Exchange<'_>, vary: &Vary) -> bool {
     let Vary::Fields(names) = vary else {
         return false;
     };
-    let edited = !ex.route().request_headers.is_empty();
-    !names.is_empty() && edited || names.iter().any(|name| is_ours(name))
+    let edits = &ex.route().request_headers;
+    let adds = |name: &[u8]| {
+        let mut added = edits.add.iter().map(|(added, _)| added.as_bytes());
+        added.any(|added| added.eq_ignore_ascii_case(name))
+    };
+    let changed = |name: &Vec<u8>| is_ours(name) || takes_away(edits, name) || adds(name);
+    names.iter().any(changed)
+}
+
+/// Appends what the request, as its origin gets it, has in the fields that a response depended on.
+pub(crate) fn write_selection(ex: &Exchange<'_>, vary: &Vary, out: &mut Vec<u8>) {
+    match differs(ex, vary) {
+        false => vary.write_selection(ex.fields(), out),
+        true => vary.write_selection(Forwarded::of(ex).head(), out),
+    }
+}
+
+/// Whether the request, as its origin gets it, selects a response that is stored under its key. What the origin would get is
+/// kept in `forwarded`, once it is needed.
+pub(crate) fn selects(
+    ex: &Exchange<'_>,
+    object: &Object,
+    forwarded: &mut Option<Forwarded>,
+    buf: &mut Vec<u8>,
+) -> bool {
+    match differs(ex, object.vary()) {
+        false => object.is_selected_by(ex.fields(), buf),
+        true => {
+            let forwarded = forwarded.get_or_insert_with(|| Forwarded::of(ex));
+            object.is_selected_by(forwarded.head(), buf)
+        }
+    }
 }
 
 /// Fields that we may write in the client's stead, or leave out.

@@ -1,6 +1,5 @@
 //! What servers are told about the client, and `Via`.
 
-use ringfence_config::Forwarding;
 use ringfence_http::forwarded::{Client, write_ip};
 use ringfence_http::{Method, Name, Version};
 
@@ -35,11 +34,11 @@ pub(crate) fn hops_left(ex: &Exchange<'_>) -> Option<u32> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Writes the forwarding fields, the request id, `Max-Forwards` and our entry in `Via`.
-pub(crate) fn write(ex: &Exchange<'_>, own: &mut Own<'_, '_>) {
+/// Writes the forwarding fields, of a request for `host`, the request id, `Max-Forwards` and our entry in `Via`.
+pub(crate) fn write(ex: &Exchange<'_>, host: &[u8], own: &mut Own<'_, '_>) {
     let forwarding = &ex.epoch.plan.forwarding;
     if forwarding.forwarded || forwarding.x_forwarded {
-        write_client(ex, forwarding, own);
+        write_client(ex, host, own);
     }
     if forwarding.request_id {
         own.field(b"X-Request-ID", ex.request_id());
@@ -68,13 +67,13 @@ pub(crate) fn write_via(own: &mut Own<'_, '_>, received: Version, name: &str) {
     });
 }
 
-fn write_client(ex: &Exchange<'_>, forwarding: &Forwarding, own: &mut Own<'_, '_>) {
+fn write_client(ex: &Exchange<'_>, host: &[u8], own: &mut Own<'_, '_>) {
+    let forwarding = &ex.epoch.plan.forwarding;
     let (head, bytes) = (&ex.heads.request, &*ex.bytes);
-    let host = ex.forwarded_host();
     let client = Client {
         peer: ex.conn.peer(),
         proto: SCHEME,
-        host: &host,
+        host,
         trusted: ex.facts.trusted,
     };
     if forwarding.forwarded {

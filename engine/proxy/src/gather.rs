@@ -9,7 +9,7 @@ use ringfence_http::Reason;
 use ringfence_io::{Lease, SharedBuf, now, spawn};
 
 use crate::body::Body;
-use crate::cache::{Aside, Broadcast};
+use crate::cache::Broadcast;
 use crate::epoch::Epoch;
 use crate::exchange::{Call, Exchange, Join, Station};
 use crate::worker::Worker;
@@ -18,8 +18,6 @@ use crate::worker::Worker;
 pub(crate) struct Common {
     pub(crate) broadcast: Broadcast,
     pub(crate) memory: SharedBuf,
-    /// That memory is set aside for as long as it is filled.
-    pub(crate) _aside: Aside,
 }
 
 /// The same, once it is known how it goes out to the client for whom it was asked for.
@@ -89,9 +87,7 @@ impl Gathering {
             answered,
             ..
         } = self;
-        let Common {
-            broadcast, memory, ..
-        } = *common;
+        let Common { broadcast, memory } = *common;
         match outcome {
             Ok(()) => {
                 broadcast.end(memory.so_far());
@@ -118,9 +114,7 @@ impl Gathering {
 
     /// Takes what has come; true where nothing is left to come. The last of it goes out when it is stored.
     fn take_pending(&mut self) -> Result<bool, Broken> {
-        let Common {
-            broadcast, memory, ..
-        } = &mut *self.common;
+        let Common { broadcast, memory } = &mut *self.common;
         let piece = self.body.decode(&mut self.call.pending);
         let piece = piece.map_err(|fault| Broken::Cut(fault.from_upstream().reason))?;
         memory.extend(&piece.data);

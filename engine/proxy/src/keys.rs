@@ -5,7 +5,7 @@ use ringfence_http::Name;
 
 use crate::bypass;
 use crate::exchange::Exchange;
-use crate::forwarded::{self, Forwarded};
+use crate::forwarded;
 use crate::note::{FlightKey, SharedKey};
 
 /// What a trusted peer says of its own client, and servers may heed.
@@ -80,10 +80,7 @@ pub(crate) fn flight(ex: &Exchange<'_>, key: &SharedKey) -> FlightKey {
     };
     let vary = known.value.vary();
     let mut bytes = key.bytes.to_vec();
-    match forwarded::differs(ex, vary) {
-        false => vary.write_selection(ex.fields(), &mut bytes),
-        true => vary.write_selection(Forwarded::of(ex).head(), &mut bytes),
-    }
+    forwarded::write_selection(ex, vary, &mut bytes);
     FlightKey {
         home: key.hash,
         hash: cache.hash(&bytes),

@@ -12,7 +12,7 @@ use ringfence_cache::Object;
 use ringfence_http::Reason;
 use ringfence_io::shelve;
 
-use crate::cache::{Cache, Claim, Flight};
+use crate::cache::{Aside, Cache, Claim, Flight};
 use crate::note::{Answer, Asker, End, FlightKey, Note, SharedKey};
 
 /// A response that is received for all who want it. Dropped before its end, it is cut off for all of them.
@@ -25,9 +25,15 @@ pub(crate) struct Broadcast {
 
 impl Broadcast {
     /// Begins with the head, of a response whose body has so many bytes.
-    pub(crate) fn begin(claim: Claim, key: SharedKey, head: Arc<Object>, length: usize) -> Self {
+    pub(crate) fn begin(
+        claim: Claim,
+        key: SharedKey,
+        head: Arc<Object>,
+        length: usize,
+        aside: Aside,
+    ) -> Self {
         let cache = claim.cache().clone();
-        let flight = Flight::new(claim.leader(), head, length, Bytes::new());
+        let flight = Flight::new(claim.leader(), head, length, Bytes::new(), Some(aside));
         let mut flights = cache.flights.borrow_mut();
         flights.insert(flight.leader, flight.clone());
         drop(flights);

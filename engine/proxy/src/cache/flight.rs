@@ -12,6 +12,7 @@ use ringfence_http::Reason;
 use slab::Slab;
 use smallvec::SmallVec;
 
+use crate::cache::Aside;
 use crate::note::Asker;
 
 /// A response of which the head is there, and of its body what has come so far. One core receives it; the others that have
@@ -23,6 +24,7 @@ pub(crate) struct Flight {
     pub(crate) head: Arc<Object>,
     /// Bytes of its body.
     pub(crate) length: usize,
+    _aside: Option<Aside>,
     state: RefCell<State>,
 }
 
@@ -43,11 +45,19 @@ struct Fed {
 }
 
 impl Flight {
-    pub(super) fn new(leader: Asker, head: Arc<Object>, length: usize, so_far: Bytes) -> Rc<Self> {
+    /// With `aside`, the memory of its body counts for as long as this core has readers of it.
+    pub(super) fn new(
+        leader: Asker,
+        head: Arc<Object>,
+        length: usize,
+        so_far: Bytes,
+        aside: Option<Aside>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             leader,
             head,
             length,
+            _aside: aside,
             state: RefCell::new(State {
                 so_far,
                 cut: None,
@@ -208,7 +218,7 @@ mod tests {
             worker: 0,
             ticket: 7,
         };
-        Flight::new(leader, sample::object(Bytes::new()), 6, Bytes::new())
+        Flight::new(leader, sample::object(Bytes::new()), 6, Bytes::new(), None)
     }
 
     /// Lets `so_far` come; gives who was told how much.

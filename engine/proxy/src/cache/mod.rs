@@ -248,7 +248,11 @@ impl Cache {
                 length,
                 so_far,
                 from,
-            } => self.hear_of(&flight, Flight::new(leader, head, length, so_far), from),
+            } => self.hear_of(
+                &flight,
+                Flight::new(leader, head, length, so_far, None),
+                from,
+            ),
             Note::More {
                 leader,
                 so_far,

@@ -14,9 +14,10 @@ use super::words::text;
 use crate::bypass;
 use crate::cache::{Served, Turn};
 use crate::exchange::Exchange;
+use crate::forwarded::selects;
 use crate::keys;
 use crate::note::SharedKey;
-use crate::stations::lookup::{Look, judge, not_kept, selects, ttl, why_nothing};
+use crate::stations::lookup::{Look, judge, not_kept, ttl, why_nothing};
 use crate::tags;
 
 /// What this worker's cache has to do with the request.

@@ -6,11 +6,11 @@ use std::rc::Rc;
 use bytes::Bytes;
 use ringfence_cache::{RequestControl, Verdict};
 use ringfence_http::{Name, Reason};
-use ringfence_io::{Outgoing, Payload, Scratch, now, timeout_at};
+use ringfence_io::{Outgoing, Payload, Scratch, now};
 
 use crate::cache::{Flight, Reader, Report};
 use crate::exchange::{Exchange, Hit, Join, Next, Station};
-use crate::forwarded::{self, Forwarded};
+use crate::forwarded::selects;
 use crate::note::Way;
 use crate::presence::unless_gone;
 use crate::stations::hit;
@@ -41,7 +41,9 @@ pub(crate) fn enter(
     if flight.is_cut() {
         return Err(Way::Streamed);
     }
-    if object.judge(control, now().as_secs()) != Verdict::Fresh || !is_selected(ex, &flight) {
+    let cache = ex.conn.worker.cache.clone();
+    let selected = selects(ex, object, &mut None, &mut cache.room.borrow_mut().1);
+    if object.judge(control, now().as_secs()) != Verdict::Fresh || !selected {
         return Err(Way::Whole);
     }
     if hit::has_it_already(ex, object) {
@@ -55,15 +57,6 @@ pub(crate) fn enter(
     ex.tally.cache = Some(report.outcome);
     let reader = flight.reader();
     Ok(Station::Join(Join { reader, head, keep }))
-}
-
-fn is_selected(ex: &Exchange<'_>, flight: &Flight) -> bool {
-    let object = &flight.head;
-    let mut room = ex.conn.worker.cache.room.borrow_mut();
-    match forwarded::differs(ex, object.vary()) {
-        false => object.is_selected_by(ex.fields(), &mut room.1),
-        true => object.is_selected_by(Forwarded::of(ex).head(), &mut room.1),
-    }
 }
 
 /// Answers, and ends the exchange.
@@ -104,13 +97,7 @@ async fn pass_on(ex: &mut Exchange<'_>, reader: &Reader, head: Scratch) -> Resul
 /// What comes behind the first `taken` bytes, while the client is there to have it.
 async fn in_time(ex: &Exchange<'_>, reader: &Reader, taken: usize) -> Result<Bytes, Reason> {
     let next = unless_gone(&ex.conn.client, reader.next(taken));
-    let next = match ex.expires {
-        None => next.await,
-        Some(end) => match timeout_at(end, next).await {
-            Ok(next) => next,
-            Err(_) => return Err(Reason::RequestTimeout),
-        },
-    };
+    let next = ex.within(next).await?;
     next.ok_or(Reason::ClientGone)?
 }
 
@@ -118,15 +105,7 @@ async fn deliver(ex: &mut Exchange<'_>, out: Outgoing) -> Result<(), Reason> {
     let client = &ex.conn.client;
     client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
-    let sending = client.send(out);
-    let sent = match ex.expires {
-        None => sending.await,
-        Some(end) => match timeout_at(end, sending).await {
-            Ok(sent) => sent,
-            Err(_) => return Err(Reason::RequestTimeout),
-        },
-    };
-    sent.map_err(of_client)
+    ex.within(client.send(out)).await?.map_err(of_client)
 }
 
 fn of_client(error: io::Error) -> Reason {

@@ -257,9 +257,8 @@ fn share(
         match head.filter(lasts) {
             Some(head) => {
                 return Ok(Box::new(Common {
-                    broadcast: Broadcast::begin(claim, fill.key, head, length),
+                    broadcast: Broadcast::begin(claim, fill.key, head, length, recording.aside),
                     memory: SharedBuf::with_capacity(length),
-                    _aside: recording.aside,
                 }));
             }
             None => claim.give_up(),

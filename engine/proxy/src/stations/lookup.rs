@@ -10,7 +10,7 @@ use crate::bypass;
 use crate::cache::{Asked, Claim, Fill, Old, Reply, Report, Served};
 use crate::conn::Again;
 use crate::exchange::{Exchange, Hit, Station};
-use crate::forwarded::{self, Forwarded};
+use crate::forwarded::selects;
 use crate::keys;
 use crate::note::{SharedKey, Wish};
 use crate::presence::unless_gone;
@@ -168,22 +168,6 @@ fn look(ex: &Exchange<'_>, control: &RequestControl) -> Look {
         return Look::Nothing(why_nothing(others));
     };
     judge(ex, &found, control, ex.conn.client.is_nobody())
-}
-
-/// Whether the request selects a response that is stored under its key. What its origin would get is kept in `forwarded`.
-pub(crate) fn selects(
-    ex: &Exchange<'_>,
-    object: &Object,
-    forwarded: &mut Option<Forwarded>,
-    buf: &mut Vec<u8>,
-) -> bool {
-    match forwarded::differs(ex, object.vary()) {
-        false => object.is_selected_by(ex.fields(), buf),
-        true => {
-            let forwarded = forwarded.get_or_insert_with(|| Forwarded::of(ex));
-            object.is_selected_by(forwarded.head(), buf)
-        }
-    }
 }
 
 /// Why nothing is found: there are `others` under the key, or nothing (RFC 9211 section 2.2).
