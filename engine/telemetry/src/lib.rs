@@ -19,5 +19,5 @@ pub use log::{LogQueue, Part, Record, Stations, format_combined, format_json, fo
 pub use registry::Registry;
 pub use scrape::{Extra, Process, ServerState};
 pub use stats::{
-    About, CacheOutcomes, Classes, ControlStats, RouteStats, ServerStats, WorkerStats,
+    About, CacheCounts, CacheOutcomes, Classes, ControlStats, RouteStats, ServerStats, WorkerStats,
 };

@@ -434,14 +434,38 @@ fn caches_are_purged_and_told_of() {
 
     for ix in 0..2 {
         stage.registry.worker(ix).cache.hits.add(2);
+        stage.registry.worker(ix).cache.stale.add(1);
         stage.registry.worker(ix).cache_entries.set(ix as u64);
+        stage.registry.route(ix, "shop").cache.hits.add(2);
+        stage.registry.route(ix, "shop").cache.misses.add(6);
+        stage
+            .registry
+            .route(ix, "plain")
+            .record(200, Duration::ZERO);
     }
+    stage.registry.worker(1).cache.revalidated.add(2);
+    stage.registry.route(0, "passing").cache.bypassed.inc();
+    let _idle = stage.registry.worker(2);
     let (status, text) = stage.get("/cache/stats");
     let stats: serde_json::Value =
         serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(status, 200);
     assert_eq!(stats["total"]["hits"], 4);
     assert_eq!(stats["workers"][1]["entries"], 1);
+    assert_eq!(stats["total"]["hit_rate"], 0.75);
+    assert_eq!(stats["workers"][1]["hit_rate"], 0.6);
+    assert!(stats["workers"][2]["hit_rate"].is_null(), "{text}");
+    let routes: Vec<_> = stats["routes"].as_array().unwrap().iter().collect();
+    assert_eq!(routes.len(), 2, "none without a cache: {text}");
+    assert_eq!(
+        (&routes[0]["route"], &routes[0]["bypassed"]),
+        (&"passing".into(), &1.into())
+    );
+    assert!(routes[0]["hit_rate"].is_null(), "{text}");
+    assert_eq!(
+        (&routes[1]["route"], &routes[1]["hit_rate"]),
+        (&"shop".into(), &0.25.into())
+    );
     stage.finish();
 }
 
