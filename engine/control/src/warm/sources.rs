@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use ringfence_config::Endpoint;
+use ringfence_config::{Endpoint, why_no_url};
 use ringfence_telemetry::Target;
 use tokio::{net::lookup_host, time::timeout};
 
 use super::sitemap::{self, Sitemap};
 use crate::{
     exchange::{Ask, exchange},
-    purge::{LONGEST_URL, is_url},
+    purge::LONGEST_URL,
 };
 
 /// URLs of one warming.
@@ -80,7 +80,7 @@ struct Found {
 
 impl Found {
     fn add(&mut self, url: &str) -> Result<(), String> {
-        if let Some(why) = is_url(url) {
+        if let Some(why) = why_no_url(url) {
             return Err(format!("{url:?} {why}"));
         }
         if url.len() > LONGEST_URL {
@@ -115,7 +115,7 @@ impl Found {
                 self.add(&url).map_err(named)?;
             }
             // Only one that was given may be a file: what comes from elsewhere is not to tell which are read here.
-            if let Some(odd) = maps.iter().find(|map| is_url(map).is_some()) {
+            if let Some(odd) = maps.iter().find(|map| why_no_url(map).is_some()) {
                 return Err(named(format!("{odd:?} is no URL")));
             }
             waiting.extend(maps);
@@ -125,7 +125,7 @@ impl Found {
 }
 
 async fn fetch(map: &str) -> Result<Sitemap, String> {
-    let text = match is_url(map) {
+    let text = match why_no_url(map) {
         None => text(get(map).await?)?,
         Some(_) => read(Path::new(map)).await?,
     };
