@@ -15,7 +15,7 @@ use crate::client::Absent;
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Heads};
 use crate::house::{House, Order};
-use crate::question::{Errand, head};
+use crate::question::{Errand, head, parse};
 use crate::walk::walk;
 use crate::worker::Worker;
 
@@ -93,12 +93,8 @@ async fn run(worker: Rc<Worker>, errand: Errand) {
 async fn made(worker: Rc<Worker>, head: &[u8]) -> Fetched {
     let mut heads = Heads::default();
     let bytes = Lease::copy_from(head);
-    let limits = worker.epoch().head_limits;
-    match heads.request.parse(&bytes, &limits) {
-        Ok(Some(_)) => {}
-        // It ends as a head ends, whatever is in it.
-        Ok(None) => return refused(Reason::BadRequestLine),
-        Err(fault) => return refused(fault.reason),
+    if let Err(reason) = parse(&worker, &bytes, &mut heads) {
+        return refused(reason);
     }
     let absent = Absent::new(IpAddr::V4(Ipv4Addr::LOCALHOST), true);
     let mut conn = Conn::absent(worker, absent.clone());
