@@ -73,6 +73,9 @@ fn warm_all(socket: &Path, sources: &Sources, purged: bool, most: u16) -> Result
     })?;
     let Tally { total, failed, .. } = tally;
     print(&format!("{total} URLs in {took:.1} s: {tally}\n"))?;
+    if tally.has_more {
+        print("more was purged softly than one run takes: run it again\n")?;
+    }
     match failed {
         0 => Ok(()),
         _ => Err(Failure::new(format!("{failed} of {total} URLs failed"))),

@@ -70,7 +70,7 @@ impl Shift {
             Order::Wake(server) => self.worker.wake(server),
             Order::Cache(note) => self.worker.cache.obey(note.0),
             Order::Explain(question) => explain::start(&self.worker, question),
-            Order::SoftlyPurged(answer) => drop(answer.send(warm::list(&self.worker))),
+            Order::SoftlyPurged(answer) => warm::start_list(&self.worker, answer),
             Order::Fetch(errand) => warm::start(&self.worker, errand),
             Order::Drain(grace) => return Some(grace),
         }

@@ -24,6 +24,15 @@ impl Target {
     }
 }
 
+/// Requests that are to be made for the cache alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Targets {
+    /// The requests.
+    pub targets: Vec<Target>,
+    /// There are others besides.
+    pub has_more: bool,
+}
+
 /// What became of a request that was made for the cache alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetched {

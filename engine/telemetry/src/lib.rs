@@ -13,7 +13,7 @@ mod scrape;
 mod stats;
 
 pub use counter::{Counter, Gauge};
-pub use fetched::{Effect, Fetched, Target};
+pub use fetched::{Effect, Fetched, Target, Targets};
 pub use histogram::{Histogram, Snapshot};
 pub use log::{LogQueue, Part, Record, Stations, format_combined, format_json, format_syslog_head};
 pub use registry::Registry;

@@ -13,7 +13,7 @@ use crate::{
 use ringfence_balance::{Outcome, Picker, Resolved, Roster, StickySecret, Want};
 use ringfence_config::{Overrides, Plan};
 use ringfence_telemetry::explain::Explanation;
-use ringfence_telemetry::{Fetched, LogQueue, Part, Record, Target};
+use ringfence_telemetry::{Fetched, LogQueue, Part, Record, Target, Targets};
 use std::{
     fs,
     io::{Read, Write},
@@ -91,9 +91,18 @@ impl Host for Process {
         }
     }
 
-    fn softly_purged(&self) -> Result<Vec<Target>, String> {
+    fn softly_purged(&self) -> Result<Targets, String> {
         let urls = ["http://a/2", "http://a/1", "http://a/2"];
-        Ok(urls.into_iter().map(Target::of).collect())
+        let long = format!("A: {}", "b".repeat(9_000));
+        let odd = Target {
+            url: "http://a/1".to_owned(),
+            headers: vec![long],
+        };
+        let targets = urls.into_iter().map(Target::of);
+        Ok(Targets {
+            targets: targets.chain([odd]).collect(),
+            has_more: true,
+        })
     }
 
     fn workers(&self) -> Workers {
@@ -361,7 +370,9 @@ fn what_is_warmed_is_asked_for_through_the_process() {
     };
     let mut silent = Silent(Vec::new());
     let tally = client::warm(&stage.socket(), &sources, true, 1, &mut silent).unwrap();
-    assert_eq!((tally.total, tally.stored), (3, 3), "{tally}");
+    assert_eq!((tally.total, tally.stored), (4, 3), "{tally}");
+    assert!(tally.has_more, "what the process says");
+    assert_eq!(silent.0, ["http://a/1"], "what is refused fails alone");
     assert_eq!(fetched()[1..], ["http://a/0", "http://a/1", "http://a/2"]);
     let lost = Sources {
         urls: vec!["http://a/lost".to_owned()],

@@ -34,6 +34,8 @@ pub struct Tally {
     pub not_kept: usize,
     /// Those without a good answer.
     pub failed: usize,
+    /// There was more to ask for than one run takes.
+    pub has_more: bool,
 }
 
 impl Tally {
@@ -257,6 +259,7 @@ mod tests {
             validated: 1,
             not_kept: 1,
             failed: 1,
+            has_more: false,
         };
         assert_eq!(outcome, Ok(tally));
         assert_eq!(peak, 3);
