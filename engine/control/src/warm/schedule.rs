@@ -53,9 +53,14 @@ pub(crate) async fn fetch(shared: Arc<Shared>, target: Target) -> Result<Fetched
     if shared.host.workers().draining {
         return Err(ENDING.to_owned());
     }
+    let place = shared.fetches.clone().acquire_owned().await;
+    let place = place.map_err(|error| error.to_string())?;
     let (done, told) = oneshot::channel();
-    // Whoever asked may have hung up.
-    let done = Box::new(move |fetched| drop(done.send(fetched)));
+    // Whoever asked may have hung up; the request goes on, and keeps its place until it has ended.
+    let done = Box::new(move |fetched| {
+        drop(place);
+        drop(done.send(fetched));
+    });
     shared.host.fetch(&target, done);
     told.await.map_err(|_| ENDING.to_owned())
 }
@@ -69,8 +74,7 @@ async fn keep_warm(warm: Warm, shared: Arc<Shared>) {
         once(&warm, &shared).await;
     }
     while let Some(every) = warm.every {
-        let shift = JITTER * (2.0 * random.unit() - 1.0);
-        sleep(every.mul_f64(1.0 + shift)).await;
+        sleep(random.about(every, JITTER)).await;
         once(&warm, &shared).await;
     }
 }
