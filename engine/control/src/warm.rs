@@ -17,4 +17,5 @@ mod sources;
 pub(crate) use run::{Fetching, run};
 pub use run::{Tally, Watch};
 pub(crate) use schedule::{Schedules, fetch};
+pub(crate) use sources::Files;
 pub use sources::Sources;

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::{ClientError, command_within};
 use crate::{
     exchange::{Ask, exchange},
-    warm::{Fetching, Sources, Tally, Watch, run},
+    warm::{Fetching, Files, Sources, Tally, Watch, run},
 };
 
 /// How long the process may take for one URL; its own limit is 60 s.
@@ -44,7 +44,7 @@ pub fn warm(
         .build()
         .map_err(|error| refused(error.to_string()))?;
     let mut targets = runtime
-        .block_on(sources.targets())
+        .block_on(sources.targets(Files::Any))
         .map_err(refused)?;
     let mut has_more = false;
     if purged {

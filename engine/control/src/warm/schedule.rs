@@ -1,13 +1,13 @@
 //! Warms at the start and from time to time, as the plan says.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ringfence_config::Warm;
 use ringfence_telemetry::{Fetched, Target};
 use tokio::{sync::oneshot, time::sleep};
 
 use super::run::{Fetching, Tally, Watch, run};
-use super::sources::Sources;
+use super::sources::{Files, Sources};
 use crate::{notice::notice, random::Random, scene::Shared, task::Task};
 
 /// How often it is looked whether the workers have begun.
@@ -82,15 +82,10 @@ async fn keep_warm(warm: Warm, shared: Arc<Shared>) {
 async fn once(warm: &Warm, shared: &Arc<Shared>) {
     let sources = Sources {
         urls: warm.urls.clone(),
-        // A file called `-` is no standard input.
-        lists: warm
-            .list
-            .iter()
-            .map(|list| Path::new(".").join(list))
-            .collect(),
+        lists: warm.list.iter().map(PathBuf::from).collect(),
         sitemaps: warm.sitemap.iter().cloned().collect(),
     };
-    let targets = match sources.targets().await {
+    let targets = match sources.targets(Files::Regular).await {
         Ok(targets) => targets,
         Err(why) => return notice(format_args!("warm: {why}")),
     };
