@@ -37,6 +37,7 @@ pub use router::params::Params;
 pub use router::{Found, Miss, Query, Router};
 pub use values::cpus::CpuList;
 pub use values::endpoint::{Endpoint, ServerAddress};
+pub use values::link::why_no_url;
 pub use values::media::MediaPattern;
 pub use values::off::OrOff;
 pub use values::query::QueryName;

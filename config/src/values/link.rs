@@ -20,20 +20,35 @@ fn behind_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
     start.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
+const NO_SCHEME: &str = "does not begin with http:// or https://";
+
+/// Why a text is no absolute URL over HTTP or HTTPS, with a host, if it is none; to be put behind the text.
+#[must_use]
+pub fn why_no_url(text: &str) -> Option<&'static str> {
+    let rest = behind_scheme(text, "http://").or_else(|| behind_scheme(text, "https://"));
+    let Some(rest) = rest else {
+        return Some(NO_SCHEME);
+    };
+    if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
+        return Some("names no host");
+    }
+    let odd = |byte: u8| byte <= b' ' || byte == 0x7f;
+    rest.bytes()
+        .any(odd)
+        .then_some("has a space or a control character in it")
+}
+
 impl FromScalar for WebUrl {
     const WHAT: &'static str = "a URL such as \"http://example.com/\"";
 
     fn from_text(text: &str) -> Result<Self, Wrong> {
         let bad = |why: &str| Wrong::new(format!("{} {why}", quoted(text)));
-        let rest = behind_scheme(text, "http://").or_else(|| behind_scheme(text, "https://"));
-        let Some(rest) = rest else {
-            return Err(bad("is no URL").help("for example \"http://example.com/\""));
-        };
-        if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
-            return Err(bad("names no host"));
-        }
-        if rest.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
-            return Err(bad("has a space or a control character in it"));
+        match why_no_url(text) {
+            Some(NO_SCHEME) => {
+                return Err(bad("is no URL").help("for example \"http://example.com/\""));
+            }
+            Some(why) => return Err(bad(why)),
+            None => {}
         }
         if text.len() > limits::WARM_URL {
             return Err(bad("is too long").help(format!("at most {} bytes", limits::WARM_URL)));

@@ -20,6 +20,7 @@ mod sweep;
 mod table;
 
 use std::iter::successors;
+use std::ops::Range;
 
 use entry::{Entry, NONE, Stage, State};
 use misses::Misses;
@@ -147,9 +148,12 @@ impl<V: Stored> Store<V> {
         })
     }
 
-    /// All stored responses that a soft purge covers and no hard one, with their keys; it walks over all that there are.
-    pub fn softly_purged(&self) -> impl Iterator<Item = (&[u8], &V)> {
-        let all = (0..self.table.len() as u32).map(|at| self.table.entry(at));
+    /// The stored responses at these places that a soft purge covers and no hard one, with their keys. There are as many places
+    /// as entries. Who walks from the last place to the first misses none that stays meanwhile: what goes leaves its place to
+    /// the one at the last.
+    pub fn softly_purged(&self, places: Range<usize>) -> impl Iterator<Item = (&[u8], &V)> {
+        let places = places.start..places.end.min(self.table.len());
+        let all = places.map(|at| self.table.entry(at as u32));
         let stale =
             all.filter(|entry| self.purges.state(&entry.value).max(entry.state) == State::Stale);
         stale.map(|entry| (&*entry.key, &entry.value))

@@ -299,7 +299,7 @@ impl Pair {
     fn check(&self) {
         let mut stale: Vec<_> = self
             .store
-            .softly_purged()
+            .softly_purged(0..usize::MAX)
             .map(|(_, value)| value.0.id)
             .collect();
         stale.sort_unstable();
@@ -381,6 +381,33 @@ fn the_newest_is_found_and_the_oldest_goes() {
     assert_eq!(store.find(KEY, |value| value.0.id == 1), None);
     assert_eq!(store.stats().replaced, 2);
     assert_eq!(store.remove(KEY), MOST_VARIANTS);
+}
+
+#[test]
+fn a_walk_over_what_was_purged_softly_misses_none_that_stays() {
+    let mut store = Store::new(1 << 20);
+    let keys: Vec<_> = (0..10_u64).map(|id| id.to_be_bytes()).collect();
+    let key = |id: usize| Key {
+        bytes: &keys[id],
+        hash: id as u64,
+    };
+    for id in 0..10 {
+        let value = response(id, 10, 3, &[7]);
+        store.insert(key(id), value, keep_all).unwrap();
+    }
+    store.purge_tag(7, 4, Purge::Soft);
+    let mut seen = Vec::new();
+    for at in (0..5).rev() {
+        let stored = store.softly_purged(at * 2..at * 2 + 2);
+        seen.extend(stored.map(|(_, value)| value.0.id));
+        // One that has not been looked at yet goes, and the last takes its place.
+        if at == 4 {
+            store.remove(key(0));
+        }
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, (1..10).collect::<Vec<_>>());
 }
 
 #[test]

@@ -106,7 +106,8 @@ async fn watch(watched: Watched, common: Arc<Common>) {
             let outcome = probe(&watched.server.endpoint, &watched.check).await;
             record(&watched, outcome, &common);
         }
-        sleep_until(begun + interval(&watched.check, &mut random)).await;
+        let check = &watched.check;
+        sleep_until(begun + random.about(check.interval, check.jitter)).await;
     }
 }
 
@@ -139,12 +140,6 @@ fn record(watched: &Watched, outcome: Result<(), Trouble>, common: &Common) {
             }
         }
     }
-}
-
-/// The time to the next check: the interval, moved either way by at most the jitter's share.
-fn interval(check: &Check, random: &mut Random) -> Duration {
-    let shift = check.jitter * (2.0 * random.unit() - 1.0);
-    check.interval.mul_f64((1.0 + shift).max(0.0))
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl Control {
         let _ = orders.send(first);
         let thread = std::thread::Builder::new()
             .name("control".into())
-            .spawn(move || run(&runtime, shared, inbox))
+            .spawn(move || run(runtime, shared, inbox))
             .map_err(StartError::Thread)?;
         Ok(Self {
             orders,

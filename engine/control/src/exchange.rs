@@ -61,7 +61,11 @@ pub(crate) async fn connect(endpoint: &Endpoint) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn talk<S>(stream: S, ask: &Ask<'_>, address: &str) -> Result<Answer, Trouble>
+/// As [`exchange`], on a connection that is there; `address` stands in for a `Host`.
+///
+/// # Errors
+/// As [`exchange`].
+pub(crate) async fn talk<S>(stream: S, ask: &Ask<'_>, address: &str) -> Result<Answer, Trouble>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

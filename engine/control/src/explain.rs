@@ -2,10 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use ringfence_config::why_no_url;
 use ringfence_telemetry::Target;
 use serde::{Deserialize, Serialize};
 
-use crate::purge::{LONGEST_URL, is_url};
+use crate::purge::LONGEST_URL;
 
 /// Fields that the request may have.
 const MOST_FIELDS: usize = 128;
@@ -62,7 +63,7 @@ impl Explain {
         if method.is_empty() || method.len() > LONGEST_METHOD || !plain {
             return Err(format!("method: {method:?} is no method such as GET"));
         }
-        if let Some(why) = is_url(&self.url) {
+        if let Some(why) = why_no_url(&self.url) {
             return Err(format!("url: {:?} {why}", self.url));
         }
         if self.url.len() > LONGEST_URL {

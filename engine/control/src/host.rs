@@ -2,7 +2,7 @@
 
 use crate::{explain::Explain, purge::Purge};
 use ringfence_balance::Resolved;
-use ringfence_telemetry::{Fetched, Target, explain::Explanation};
+use ringfence_telemetry::{Fetched, Target, Targets, explain::Explanation};
 
 /// The process, as the control plane sees it.
 ///
@@ -38,11 +38,11 @@ pub trait Host: Send + Sync + 'static {
     /// before. Must not block.
     fn fetch(&self, target: &Target, done: Box<dyn FnOnce(Fetched) + Send>);
 
-    /// What is stored and was purged softly, as requests that would have it validated. May block.
+    /// What is stored and was purged softly, or much of it, as requests that would have it validated. May block.
     ///
     /// # Errors
     /// Why there is no answer, for whoever asked.
-    fn softly_purged(&self) -> Result<Vec<Target>, String>;
+    fn softly_purged(&self) -> Result<Targets, String>;
 
     /// What the workers are doing. Must not block.
     fn workers(&self) -> Workers;

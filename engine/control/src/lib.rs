@@ -9,7 +9,7 @@
 //! | `control` | the handle: starts, adopts a new plan, stops |
 //! | `opening` | what a plan needs opened, before anything is changed |
 //! | `plane` | the control thread |
-//! | `admin` | `/health`, `/metrics` and `/cache` over TCP, commands over the control socket |
+//! | `admin` | `/health`, `/metrics`, `/cache` and `/explain` over TCP, commands over the control socket |
 //! | `purge`, `explain` | what a purge is asked to cover, and of what request an explanation is wanted |
 //! | `serve`, `guests`, `socket` | bounded HTTP serving; who is connected; the control socket's file |
 //! | `warm` | asks for URLs before a client does, as the plan or the command line says |

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 /// How long exchanges with the admin listener and the control socket may go on when the process ends: the reply to
-/// the command that ended it, mostly.
+/// the command that ended it, mostly. What blocks a thread then, such as a file that is not read to its end, is left.
 const LAST_REPLIES: Duration = Duration::from_millis(500);
 
 /// What the control thread is told. Few: one for each reload or change of addresses.
@@ -36,7 +36,7 @@ pub(crate) enum Order {
 
 /// The control thread.
 pub(crate) fn run(
-    runtime: &Runtime,
+    runtime: Runtime,
     shared: Arc<Shared>,
     mut inbox: mpsc::UnboundedReceiver<Order>,
 ) {
@@ -54,6 +54,7 @@ pub(crate) fn run(
         }
         plane.finish().await;
     });
+    runtime.shutdown_timeout(LAST_REPLIES);
 }
 
 /// All that runs on the control thread.

@@ -1,5 +1,6 @@
 //! What a purge is asked to cover.
 
+use ringfence_config::why_no_url;
 use serde::{Deserialize, Serialize};
 
 /// Tags, URLs and hosts that one purge may name, together.
@@ -70,10 +71,10 @@ impl Purge {
             ));
         }
         check_each("tags", &self.tags, LONGEST_TAG, is_tag)?;
-        check_each("urls", &self.urls, LONGEST_URL, is_url)?;
+        check_each("urls", &self.urls, LONGEST_URL, why_no_url)?;
         check_each("hosts", &self.hosts, LONGEST_HOST, is_host)?;
-        check_each("patterns", &self.patterns, LONGEST_URL, is_url)?;
-        check_each("prefixes", &self.prefixes, LONGEST_URL, is_url)
+        check_each("patterns", &self.patterns, LONGEST_URL, why_no_url)?;
+        check_each("prefixes", &self.prefixes, LONGEST_URL, why_no_url)
     }
 }
 
@@ -114,25 +115,6 @@ fn is_host(text: &str) -> Wrong {
         true => Some("is no host such as `example.com` or `example.com:8080`"),
         false => None,
     }
-}
-
-/// Why a text is no URL with scheme and host, if it is none.
-pub(crate) fn is_url(text: &str) -> Wrong {
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    let scheme = ["http://", "https://"]
-        .into_iter()
-        .find(|scheme| lower.starts_with(scheme));
-    let Some(scheme) = scheme else {
-        return Some("does not begin with http:// or https://");
-    };
-    let rest = &text[scheme.len()..];
-    if rest.is_empty() || rest.starts_with(['/', '?', '#']) {
-        return Some("names no host");
-    }
-    let odd = |byte: u8| byte <= b' ' || byte == 0x7f;
-    rest.bytes()
-        .any(odd)
-        .then_some("has a space or a control character in it")
 }
 
 #[cfg(test)]

@@ -9,6 +9,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, SystemTime},
 };
+use tokio::sync::Semaphore;
+
+/// Requests for the caches alone that may be under way at once.
+const MOST_FETCHES: usize = 1_024;
 
 /// The plan in force, and what was made from it.
 #[derive(Clone, Debug)]
@@ -44,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) clock: fn() -> Duration,
     /// When the process started, since 1970.
     pub(crate) started: Duration,
+    /// Requests for the caches alone that may be under way, whether or not who asked for them still waits.
+    pub(crate) fetches: Arc<Semaphore>,
     scene: Mutex<Arc<Scene>>,
 }
 
@@ -68,6 +74,7 @@ impl Shared {
             crowd,
             clock,
             started: since_1970.saturating_sub(clock()),
+            fetches: Arc::new(Semaphore::new(MOST_FETCHES)),
             scene: Mutex::new(scene),
         }
     }

@@ -57,10 +57,18 @@ pub(crate) fn warm(args: &WarmArgs) -> Result<(), Failure> {
     let socket = socket(&args.process)?;
     let sources = Sources {
         urls: args.url.clone(),
-        lists: args.list.clone(),
+        lists: args.list.iter().map(|list| place(list)).collect(),
         sitemaps: args.sitemap.clone(),
     };
     warm_all(&socket, &sources, args.purged, args.concurrency.most)
+}
+
+/// The file that is meant: `-` is the standard input.
+fn place(file: &Path) -> PathBuf {
+    match file == Path::new("-") {
+        true => PathBuf::from("/dev/stdin"),
+        false => file.to_owned(),
+    }
 }
 
 fn warm_all(socket: &Path, sources: &Sources, purged: bool, most: u16) -> Result<(), Failure> {
@@ -73,6 +81,9 @@ fn warm_all(socket: &Path, sources: &Sources, purged: bool, most: u16) -> Result
     })?;
     let Tally { total, failed, .. } = tally;
     print(&format!("{total} URLs in {took:.1} s: {tally}\n"))?;
+    if tally.has_more {
+        print("more was purged softly than one run takes: run it again\n")?;
+    }
     match failed {
         0 => Ok(()),
         _ => Err(Failure::new(format!("{failed} of {total} URLs failed"))),

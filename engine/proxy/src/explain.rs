@@ -18,14 +18,14 @@ use std::sync::mpsc::{Receiver, channel};
 
 use ringfence_config::{Action, HeaderTest, HostPattern};
 use ringfence_http::Reason;
-use ringfence_io::{Lease, now};
+use ringfence_io::{Lease, now, spawn};
 use ringfence_telemetry::explain::{Explanation, Own, Taken};
 
 use self::words::text;
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Exchange, Heads, Refusal, Station};
 use crate::house::{House, Order};
-use crate::question::{Question, head};
+use crate::question::{Question, head, parse};
 use crate::stations::{refuse, route, screen};
 use crate::worker::Worker;
 
@@ -57,16 +57,22 @@ pub fn explain(house: &House, asked: &Asked) -> Receiver<(usize, Explanation)> {
     answers
 }
 
+/// Answers a question, as a task: a panic of it drops the sender, so that whoever asks hears that one is missing.
+pub(crate) fn start(worker: &Rc<Worker>, question: Question) {
+    let worker = worker.clone();
+    spawn(async move {
+        let told = tell(&worker, &question);
+        // Whoever asked may have stopped waiting.
+        drop(question.answer.send((worker.index, told)));
+    });
+}
+
 /// What would become of the request on this worker.
-pub(crate) fn tell(worker: &Rc<Worker>, question: &Question) -> Explanation {
+fn tell(worker: &Rc<Worker>, question: &Question) -> Explanation {
     let mut heads = Heads::default();
     let bytes = Lease::copy_from(&question.head);
-    let limits = worker.epoch().head_limits;
-    match heads.request.parse(&bytes, &limits) {
-        Ok(Some(_)) => {}
-        // It ends as a head ends, whatever is in it.
-        Ok(None) => return refused(Reason::BadRequestLine),
-        Err(fault) => return refused(fault.reason),
+    if let Err(reason) = parse(worker, &bytes, &mut heads) {
+        return refused(reason);
     }
     let mut conn = Conn::nobody(worker.clone(), question.peer);
     let began = now();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ringfence_balance::{Limit, Roster, ServerId};
 use ringfence_config::Plan;
 use ringfence_io::{ListenSocket, Mailbox, Postbox};
-use ringfence_telemetry::{LogQueue, Registry, Target};
+use ringfence_telemetry::{LogQueue, Registry, Targets};
 use siphasher::sip::SipHasher13;
 
 use crate::note::CacheNote;
@@ -88,7 +88,7 @@ pub enum Order {
     /// Say what would become of a request.
     Explain(Question),
     /// Say what is stored and was purged softly.
-    SoftlyPurged(Sender<Vec<Target>>),
+    SoftlyPurged(Sender<Targets>),
     /// Ask for something for the cache alone.
     Fetch(Errand),
     /// Another worker's cache has something to say.

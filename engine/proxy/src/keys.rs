@@ -9,27 +9,18 @@ use crate::forwarded;
 use crate::note::{FlightKey, SharedKey};
 
 /// What a trusted peer says of its own client, and servers may heed.
-const OF_TRUSTED: [Name; 4] = [
-    Name::Forwarded,
-    Name::XForwardedHost,
-    Name::XForwardedPort,
-    Name::XForwardedProto,
+const OF_TRUSTED: [(Name, &str); 4] = [
+    (Name::Forwarded, "forwarded"),
+    (Name::XForwardedHost, "x-forwarded-host"),
+    (Name::XForwardedPort, "x-forwarded-port"),
+    (Name::XForwardedProto, "x-forwarded-proto"),
 ];
 
 /// What a request's key has of those, by their names.
 pub(crate) fn trusted_names(ex: &Exchange<'_>) -> impl Iterator<Item = String> + use<> {
-    let names = [
-        "header forwarded",
-        "header x-forwarded-host",
-        "header x-forwarded-port",
-        "header x-forwarded-proto",
-    ];
-    let names = if ex.facts.trusted { &names[..] } else { &[] };
-    names
-        .iter()
-        .map(|name| (*name).to_owned())
-        .collect::<Vec<_>>()
-        .into_iter()
+    let trusted = ex.facts.trusted;
+    let names = OF_TRUSTED.iter().filter(move |_| trusted);
+    names.map(|(_, name)| format!("header {name}"))
 }
 
 /// Writes the request's key.
@@ -43,7 +34,7 @@ pub(crate) fn write(ex: &Exchange<'_>, out: &mut Vec<u8>) {
     if !ex.facts.trusted {
         return;
     }
-    for id in OF_TRUSTED {
+    for (id, _) in OF_TRUSTED {
         write_field(b"", head.get_all(&ex.bytes, id), out);
     }
     for (name, value) in bypass::overrides(ex) {

@@ -7,6 +7,7 @@ use ringfence_io::{Lease, now, spawn};
 use crate::cache::Cache;
 use crate::conn::{Again, Conn};
 use crate::exchange::{Arrival, Heads};
+use crate::question::parse;
 use crate::walk::walk;
 
 /// Refreshes that one core has under way at once; what would be more is asked for by who comes later.
@@ -27,8 +28,7 @@ pub(crate) fn start(client: &Conn, again: Again) {
 
 async fn run(mut conn: Conn, bytes: Lease, _refresh: Refresh) {
     let mut heads = Heads::default();
-    let limits = conn.worker.epoch().head_limits;
-    if let Ok(Some(_)) = heads.request.parse(&bytes, &limits) {
+    if parse(&conn.worker, &bytes, &mut heads).is_ok() {
         let began = now();
         walk(&mut conn, &mut heads, Arrival { bytes, began }).await;
     }

@@ -3,26 +3,29 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use ringfence_cache::{Object, PART, REALM};
 use ringfence_http::Reason;
-use ringfence_io::{Lease, now, spawn, timeout_at};
-use ringfence_telemetry::{Fetched, Target};
+use ringfence_io::{Lease, next_turn, now, spawn, timeout_at};
+use ringfence_telemetry::{Fetched, Target, Targets};
 
 use crate::client::Absent;
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Heads};
 use crate::house::{House, Order};
-use crate::question::{Errand, head};
+use crate::question::{Errand, head, parse};
 use crate::walk::walk;
 use crate::worker::Worker;
 
 /// Softly purged responses that one worker tells of.
 const MOST_LISTED: usize = 10_000;
 
-/// How long one of them may take.
+/// Stored responses that are looked at in one turn.
+const SLICE: usize = 1_024;
+
+/// How long one request may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Has a worker ask for a URL, with these field lines, for its cache alone, from any thread. `done` is told what became of it, or
@@ -44,7 +47,7 @@ pub fn fetch(
 
 /// Has every worker say what it has stored that was purged softly, as requests that would have it validated, from any thread.
 #[must_use]
-pub fn softly_purged(house: &House) -> Receiver<Vec<Target>> {
+pub fn softly_purged(house: &House) -> Receiver<Targets> {
     let (answer, answers) = channel();
     for post in &house.posts {
         post.post(Order::SoftlyPurged(answer.clone()));
@@ -52,12 +55,29 @@ pub fn softly_purged(house: &House) -> Receiver<Vec<Target>> {
     answers
 }
 
-/// What the worker has stored that was purged softly, and of which is known how it was asked for: by its URL and what selects it.
-pub(crate) fn list(worker: &Worker) -> Vec<Target> {
-    let store = worker.cache.store.borrow();
-    let all = store.softly_purged();
-    let known = all.filter_map(|(key, object)| target(key, object));
-    known.take(MOST_LISTED).collect()
+/// Tells what the worker has stored that was purged softly, and of which is known how it was asked for: by its URL and what
+/// selects it. A task, as [`explain::start`](crate::explain::start) is one.
+pub(crate) fn start_list(worker: &Rc<Worker>, answer: Sender<Targets>) {
+    spawn(list(worker.clone(), answer));
+}
+
+async fn list(worker: Rc<Worker>, answer: Sender<Targets>) {
+    let mut targets = Vec::new();
+    let mut end = worker.cache.store.borrow().stats().entries;
+    while end > 0 && targets.len() <= MOST_LISTED {
+        let start = end.saturating_sub(SLICE);
+        {
+            let store = worker.cache.store.borrow();
+            let stored = store.softly_purged(start..end);
+            targets.extend(stored.filter_map(|(key, object)| target(key, object)));
+        }
+        end = start;
+        next_turn().await;
+    }
+    let has_more = targets.len() > MOST_LISTED;
+    targets.truncate(MOST_LISTED);
+    // Whoever asked may have stopped waiting.
+    drop(answer.send(Targets { targets, has_more }));
 }
 
 fn target(key: &[u8], object: &Object) -> Option<Target> {
@@ -93,12 +113,8 @@ async fn run(worker: Rc<Worker>, errand: Errand) {
 async fn made(worker: Rc<Worker>, head: &[u8]) -> Fetched {
     let mut heads = Heads::default();
     let bytes = Lease::copy_from(head);
-    let limits = worker.epoch().head_limits;
-    match heads.request.parse(&bytes, &limits) {
-        Ok(Some(_)) => {}
-        // It ends as a head ends, whatever is in it.
-        Ok(None) => return refused(Reason::BadRequestLine),
-        Err(fault) => return refused(fault.reason),
+    if let Err(reason) = parse(&worker, &bytes, &mut heads) {
+        return refused(reason);
     }
     let absent = Absent::new(IpAddr::V4(Ipv4Addr::LOCALHOST), true);
     let mut conn = Conn::absent(worker, absent.clone());

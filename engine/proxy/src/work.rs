@@ -69,11 +69,8 @@ impl Shift {
             Order::Report(done) => drop(done.send(std::mem::take(&mut self.complaints))),
             Order::Wake(server) => self.worker.wake(server),
             Order::Cache(note) => self.worker.cache.obey(note.0),
-            Order::Explain(question) => {
-                let told = explain::tell(&self.worker, &question);
-                drop(question.answer.send((self.worker.index, told)));
-            }
-            Order::SoftlyPurged(answer) => drop(answer.send(warm::list(&self.worker))),
+            Order::Explain(question) => explain::start(&self.worker, question),
+            Order::SoftlyPurged(answer) => warm::start_list(&self.worker, answer),
             Order::Fetch(errand) => warm::start(&self.worker, errand),
             Order::Drain(grace) => return Some(grace),
         }

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use ringfence_balance::{Limit, Resolved, Roster, StickySecret};
 use ringfence_config::{Action, Overrides, Plan, UpstreamId};
 use ringfence_http::Reason;
 use ringfence_io::{ListenSocket, Postbox, RunOptions, mailbox, run};
-use ringfence_proxy::{Adoption, HashSecret, House, Order, WorkerSeed, work};
+use ringfence_proxy::{Adoption, Asked, HashSecret, House, Order, WorkerSeed, explain, work};
 use ringfence_telemetry::{LogQueue, Registry};
 
 const FILE: &str = "
@@ -98,4 +99,27 @@ fn a_panic_costs_its_own_request_and_is_counted() {
     house.posts[0].post(Order::Drain(Duration::from_secs(5)));
     worker.join().unwrap();
     assert_eq!(house.clients.active(), 0);
+}
+
+#[test]
+fn a_panic_costs_an_explanation_and_no_worker() {
+    let (address, house, worker) = start(broken_plan());
+    let mut beside = TcpStream::connect(address).unwrap();
+    assert!(ask(&mut beside, "/fine").ends_with("fine"));
+    let asked = |path: &str| Asked {
+        method: "GET".to_owned(),
+        url: format!("http://h{path}"),
+        fields: Vec::new(),
+        peer: address.ip(),
+    };
+    let limit = Duration::from_secs(10);
+    assert_eq!(
+        explain(&house, &asked("/defect")).recv_timeout(limit),
+        Err(RecvTimeoutError::Disconnected),
+        "whoever asks hears that nothing comes"
+    );
+    assert!(explain(&house, &asked("/fine")).recv_timeout(limit).is_ok());
+    assert!(ask(&mut beside, "/fine").ends_with("fine"), "it goes on");
+    house.posts[0].post(Order::Drain(Duration::from_secs(5)));
+    worker.join().unwrap();
 }

@@ -24,6 +24,15 @@ impl Target {
     }
 }
 
+/// Requests that are to be made for the cache alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Targets {
+    /// The requests.
+    pub targets: Vec<Target>,
+    /// There are others besides.
+    pub has_more: bool,
+}
+
 /// What became of a request that was made for the cache alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetched {
@@ -33,12 +42,8 @@ pub struct Fetched {
     pub cache: Option<String>,
     /// What came was stored.
     pub stored: bool,
-    /// Why it was not, a word of ours, where there is one.
-    pub detail: Option<String>,
     /// Why it was refused, where it was.
     pub reason: Option<String>,
-    /// Bytes of its body.
-    pub bytes: u64,
 }
 
 /// What a fetch has done for the cache.
@@ -66,6 +71,7 @@ impl Fetched {
             (Some(reason), _) if is_passing(reason) => Effect::Unavailable,
             (Some("not_cached"), _) => Effect::NotKept,
             (Some(_), _) => Effect::Failed,
+            (None, None) if self.status == 0 => Effect::Failed,
             _ if self.status >= 400 && !self.stored => Effect::Failed,
             (None, Some("HIT")) => Effect::Had,
             (None, Some("REVALIDATED")) => Effect::Validated,
@@ -118,7 +124,7 @@ mod tests {
             (fetched(200, "MISS", false), Effect::NotKept),
             (fetched(200, "REVALIDATED", true), Effect::Validated),
             (fetched(200, "STALE", false), Effect::Unavailable),
-            (Fetched::default(), Effect::NotKept),
+            (Fetched::default(), Effect::Failed),
         ] {
             assert_eq!(fetched.effect(), effect, "{fetched:?}");
         }

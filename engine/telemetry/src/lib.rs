@@ -13,11 +13,11 @@ mod scrape;
 mod stats;
 
 pub use counter::{Counter, Gauge};
-pub use fetched::{Effect, Fetched, Target};
+pub use fetched::{Effect, Fetched, Target, Targets};
 pub use histogram::{Histogram, Snapshot};
 pub use log::{LogQueue, Part, Record, Stations, format_combined, format_json, format_syslog_head};
 pub use registry::Registry;
 pub use scrape::{Extra, Process, ServerState};
 pub use stats::{
-    About, CacheOutcomes, Classes, ControlStats, RouteStats, ServerStats, WorkerStats,
+    About, CacheCounts, CacheOutcomes, Classes, ControlStats, RouteStats, ServerStats, WorkerStats,
 };

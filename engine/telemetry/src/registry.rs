@@ -1,6 +1,6 @@
 //! Where the blocks are handed out and found again at scrape.
 
-use crate::stats::{ControlStats, RouteStats, ServerStats, WorkerStats};
+use crate::stats::{CacheCounts, ControlStats, RouteStats, ServerStats, WorkerStats};
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -70,6 +70,15 @@ impl Registry {
         self.tables().routes.block(&route.into(), worker)
     }
 
+    /// What the cache had to do with the requests of each route, by the route's name and in the order of
+    /// [`crate::CacheOutcomes::NAMES`]. Of a route without a cache there is nothing to tell.
+    #[must_use]
+    pub fn cache_by_route(&self) -> Vec<(Box<str>, CacheCounts)> {
+        let tables = self.tables();
+        let routes = tables.cache_by_route();
+        routes.map(|(name, counts)| (name.into(), counts)).collect()
+    }
+
     /// A worker's block about a server of an upstream, made on the first call; as [`Registry::route`] otherwise.
     #[must_use]
     pub fn server(&self, worker: usize, upstream: &str, server: &str) -> Arc<ServerStats> {
@@ -114,6 +123,20 @@ impl Registry {
     pub(crate) fn tables(&self) -> MutexGuard<'_, Tables> {
         // The tables are sound after a panic elsewhere: every change to them is one insertion or removal.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    /// As [`Registry::cache_by_route`].
+    pub(crate) fn cache_by_route(&self) -> impl Iterator<Item = (&str, CacheCounts)> {
+        let sums = self.routes.iter().map(|(route, blocks)| {
+            let sums = blocks.fold(CacheCounts::default(), |sums, block| {
+                let counts = block.cache.get();
+                std::array::from_fn(|ix| sums[ix] + counts[ix])
+            });
+            (&**route, sums)
+        });
+        sums.filter(|(_, sums)| sums.iter().any(|sum| *sum > 0))
     }
 }
 

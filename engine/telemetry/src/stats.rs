@@ -153,6 +153,9 @@ impl Classes {
     }
 }
 
+/// Counts of requests on routes with a cache, in the order of [`CacheOutcomes::NAMES`].
+pub type CacheCounts = [u64; CacheOutcomes::NAMES.len()];
+
 /// Requests on routes with a cache, by what it had to do with them; each counts once.
 #[derive(Debug, Default)]
 pub struct CacheOutcomes {
@@ -177,7 +180,7 @@ impl CacheOutcomes {
 
     /// The counts, in the order of [`CacheOutcomes::NAMES`].
     #[must_use]
-    pub fn get(&self) -> [u64; Self::NAMES.len()] {
+    pub fn get(&self) -> CacheCounts {
         self.counters().map(Counter::get)
     }
 

@@ -9,7 +9,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use ringfence_telemetry::WorkerStats;
+use ringfence_telemetry::{CacheCounts, WorkerStats};
 use serde::Serialize;
 
 use super::order;
@@ -32,7 +32,7 @@ pub(super) async fn purge(
     order::carry_out(carry_out).await
 }
 
-/// What the caches hold, and what they had to do with requests, as JSON.
+/// What the caches hold, and what they had to do with requests, as JSON: in all, by worker and by route.
 pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<Stats> {
     let workers = shared.registry.workers();
     let workers: Vec<_> = workers
@@ -42,10 +42,18 @@ pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<Stats> {
             numbers: Numbers::of(stats),
         })
         .collect();
-    let total = workers
-        .iter()
-        .fold(Numbers::default(), |sum, one| sum.with(&one.numbers));
-    Json(Stats { total, workers })
+    let numbers = workers.iter().map(|one| &one.numbers);
+    let routes = shared.registry.cache_by_route().into_iter();
+    Json(Stats {
+        total: Numbers::sum(numbers),
+        workers,
+        routes: routes
+            .map(|(route, counts)| Route {
+                route,
+                outcomes: Outcomes::of(counts),
+            })
+            .collect(),
+    })
 }
 
 #[derive(Debug, Serialize)]
@@ -58,6 +66,7 @@ struct Purged {
 pub(super) struct Stats {
     total: Numbers,
     workers: Vec<One>,
+    routes: Vec<Route>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,47 +76,79 @@ struct One {
     numbers: Numbers,
 }
 
-#[derive(Debug, Default, Serialize)]
+/// A route with a cache that has been asked. What is stored belongs to no route: two may share it.
+#[derive(Debug, Serialize)]
+struct Route {
+    route: Box<str>,
+    #[serde(flatten)]
+    outcomes: Outcomes,
+}
+
+#[derive(Debug, Serialize)]
 struct Numbers {
     /// Stored responses; one that several workers have counts for each.
     entries: u64,
     bytes: u64,
+    #[serde(flatten)]
+    outcomes: Outcomes,
+    evictions: u64,
+}
+
+impl Numbers {
+    fn of(stats: &WorkerStats) -> Self {
+        Self {
+            entries: stats.cache_entries.get(),
+            bytes: stats.cache_bytes.get(),
+            outcomes: Outcomes::of(stats.cache.get()),
+            evictions: stats.cache_evictions.get(),
+        }
+    }
+
+    fn sum<'a>(all: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let sum = |of: fn(&Self) -> u64| all.clone().map(of).sum();
+        Self {
+            entries: sum(|one| one.entries),
+            bytes: sum(|one| one.bytes),
+            outcomes: Outcomes::of([
+                sum(|one| one.outcomes.hits),
+                sum(|one| one.outcomes.misses),
+                sum(|one| one.outcomes.stale),
+                sum(|one| one.outcomes.revalidated),
+                sum(|one| one.outcomes.expired),
+                sum(|one| one.outcomes.bypassed),
+            ]),
+            evictions: sum(|one| one.evictions),
+        }
+    }
+}
+
+/// Requests by what the cache had to do with them.
+#[derive(Debug, Serialize)]
+struct Outcomes {
     hits: u64,
     misses: u64,
     stale: u64,
     revalidated: u64,
     expired: u64,
     bypassed: u64,
-    evictions: u64,
+    /// The part of the requests in which the cache had a part that it answered with what it had, fresh or stale, and did not
+    /// have validated first; from 0 to 1, null where there was no such request.
+    hit_rate: Option<f64>,
 }
 
-impl Numbers {
-    fn of(stats: &WorkerStats) -> Self {
-        let served = &stats.cache;
+impl Outcomes {
+    fn of(counts: CacheCounts) -> Self {
+        let [hits, misses, stale, revalidated, expired, bypassed] = counts;
+        let asked = hits + misses + stale + revalidated + expired;
+        let hit_rate = (asked > 0).then(|| (hits + stale) as f64 / asked as f64);
         Self {
-            entries: stats.cache_entries.get(),
-            bytes: stats.cache_bytes.get(),
-            hits: served.hits.get(),
-            misses: served.misses.get(),
-            stale: served.stale.get(),
-            revalidated: served.revalidated.get(),
-            expired: served.expired.get(),
-            bypassed: served.bypassed.get(),
-            evictions: stats.cache_evictions.get(),
-        }
-    }
-
-    fn with(self, other: &Self) -> Self {
-        Self {
-            entries: self.entries + other.entries,
-            bytes: self.bytes + other.bytes,
-            hits: self.hits + other.hits,
-            misses: self.misses + other.misses,
-            stale: self.stale + other.stale,
-            revalidated: self.revalidated + other.revalidated,
-            expired: self.expired + other.expired,
-            bypassed: self.bypassed + other.bypassed,
-            evictions: self.evictions + other.evictions,
+            hits,
+            misses,
+            stale,
+            revalidated,
+            expired,
+            bypassed,
+            hit_rate,
         }
     }
 }

@@ -27,13 +27,13 @@ pub(super) async fn fetched(
     }
 }
 
-/// What is stored and was purged softly, as requests that would have it validated; each once.
+/// What is stored and was purged softly, as requests that would have it validated; each once. It says where there is more.
 pub(super) async fn purged(State(shared): State<Arc<Shared>>) -> Response {
-    let targets = move || {
-        let mut targets = shared.host.softly_purged()?;
-        targets.sort_unstable();
-        targets.dedup();
-        Ok(targets)
+    let purged = move || {
+        let mut purged = shared.host.softly_purged()?;
+        purged.targets.sort_unstable();
+        purged.targets.dedup();
+        Ok(purged)
     };
-    order::carry_out(targets).await
+    order::carry_out(purged).await
 }

@@ -244,7 +244,9 @@ fn the_interval_is_moved_by_the_jitter_only() {
         ..http_check(None)
     };
     let mut random = Random(7);
-    let all: Vec<_> = (0..1_000).map(|_| interval(&check, &mut random)).collect();
+    let all: Vec<_> = (0..1_000)
+        .map(|_| random.about(check.interval, check.jitter))
+        .collect();
     let (least, most) = (all.iter().min().unwrap(), all.iter().max().unwrap());
     assert!(*least >= Duration::from_secs(8) && *least < Duration::from_millis(8_200));
     assert!(*most <= Duration::from_secs(12) && *most > Duration::from_millis(11_800));

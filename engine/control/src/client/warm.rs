@@ -6,13 +6,13 @@ use std::{
 };
 
 use ringfence_config::Endpoint;
-use ringfence_telemetry::{Fetched, Target};
+use ringfence_telemetry::{Fetched, Target, Targets};
 use tokio::time::timeout;
 
 use super::{ClientError, command_within};
 use crate::{
     exchange::{Ask, exchange},
-    warm::{Fetching, Sources, Tally, Watch, run},
+    warm::{Fetching, Files, Sources, Tally, Watch, run},
 };
 
 /// How long the process may take for one URL; its own limit is 60 s.
@@ -43,17 +43,22 @@ pub fn warm(
         .enable_all()
         .build()
         .map_err(|error| refused(error.to_string()))?;
-    let mut targets = runtime.block_on(sources.targets()).map_err(refused)?;
+    let mut targets = runtime
+        .block_on(sources.targets(Files::Any))
+        .map_err(refused)?;
+    let mut has_more = false;
     if purged {
         let limit = Duration::from_secs(10);
         let text = command_within(socket, "GET", "/cache/purged", None, limit, MOST_LISTED)?;
-        let listed: Vec<Target> =
+        let listed: Targets =
             serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
-        targets.extend(listed);
+        targets.extend(listed.targets);
+        has_more = listed.has_more;
     }
     let ask = |target| -> Fetching { Box::pin(fetch(socket.to_owned(), target)) };
     let tally = runtime.block_on(run(targets, most, ask, watch));
-    tally.map_err(refused)
+    let tally = tally.map_err(refused)?;
+    Ok(Tally { has_more, ..tally })
 }
 
 async fn fetch(socket: PathBuf, target: Target) -> Result<Fetched, String> {
@@ -70,8 +75,15 @@ async fn fetch(socket: PathBuf, target: Target) -> Result<Fetched, String> {
     let answer = timeout(LIMIT, exchange(&ask)).await;
     let answer = answer.map_err(|_| format!("no answer within {} s", LIMIT.as_secs()))?;
     let answer = answer.map_err(|trouble| format!("the process does not answer: {trouble}"))?;
+    let said = || String::from_utf8_lossy(&answer.body).trim_end().to_owned();
     match answer.status {
         200 => serde_json::from_slice(&answer.body).map_err(|error| error.to_string()),
-        _ => Err(String::from_utf8_lossy(&answer.body).trim_end().to_owned()),
+        // It is this one that can't be asked for.
+        status @ (400 | 413) => Ok(Fetched {
+            status,
+            reason: Some(said()),
+            ..Fetched::default()
+        }),
+        _ => Err(said()),
     }
 }

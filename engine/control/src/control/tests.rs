@@ -13,7 +13,7 @@ use crate::{
 use ringfence_balance::{Outcome, Picker, Resolved, Roster, StickySecret, Want};
 use ringfence_config::{Overrides, Plan};
 use ringfence_telemetry::explain::Explanation;
-use ringfence_telemetry::{Fetched, LogQueue, Part, Record, Target};
+use ringfence_telemetry::{Fetched, LogQueue, Part, Record, Target, Targets};
 use std::{
     fs,
     io::{Read, Write},
@@ -91,9 +91,18 @@ impl Host for Process {
         }
     }
 
-    fn softly_purged(&self) -> Result<Vec<Target>, String> {
+    fn softly_purged(&self) -> Result<Targets, String> {
         let urls = ["http://a/2", "http://a/1", "http://a/2"];
-        Ok(urls.into_iter().map(Target::of).collect())
+        let long = format!("A: {}", "b".repeat(9_000));
+        let odd = Target {
+            url: "http://a/1".to_owned(),
+            headers: vec![long],
+        };
+        let targets = urls.into_iter().map(Target::of);
+        Ok(Targets {
+            targets: targets.chain([odd]).collect(),
+            has_more: true,
+        })
     }
 
     fn workers(&self) -> Workers {
@@ -361,7 +370,9 @@ fn what_is_warmed_is_asked_for_through_the_process() {
     };
     let mut silent = Silent(Vec::new());
     let tally = client::warm(&stage.socket(), &sources, true, 1, &mut silent).unwrap();
-    assert_eq!((tally.total, tally.stored), (3, 3), "{tally}");
+    assert_eq!((tally.total, tally.stored), (4, 3), "{tally}");
+    assert!(tally.has_more, "what the process says");
+    assert_eq!(silent.0, ["http://a/1"], "what is refused fails alone");
     assert_eq!(fetched()[1..], ["http://a/0", "http://a/1", "http://a/2"]);
     let lost = Sources {
         urls: vec!["http://a/lost".to_owned()],
@@ -434,14 +445,38 @@ fn caches_are_purged_and_told_of() {
 
     for ix in 0..2 {
         stage.registry.worker(ix).cache.hits.add(2);
+        stage.registry.worker(ix).cache.stale.add(1);
         stage.registry.worker(ix).cache_entries.set(ix as u64);
+        stage.registry.route(ix, "shop").cache.hits.add(2);
+        stage.registry.route(ix, "shop").cache.misses.add(6);
+        stage
+            .registry
+            .route(ix, "plain")
+            .record(200, Duration::ZERO);
     }
+    stage.registry.worker(1).cache.revalidated.add(2);
+    stage.registry.route(0, "passing").cache.bypassed.inc();
+    let _idle = stage.registry.worker(2);
     let (status, text) = stage.get("/cache/stats");
     let stats: serde_json::Value =
         serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(status, 200);
     assert_eq!(stats["total"]["hits"], 4);
     assert_eq!(stats["workers"][1]["entries"], 1);
+    assert_eq!(stats["total"]["hit_rate"], 0.75);
+    assert_eq!(stats["workers"][1]["hit_rate"], 0.6);
+    assert!(stats["workers"][2]["hit_rate"].is_null(), "{text}");
+    let routes: Vec<_> = stats["routes"].as_array().unwrap().iter().collect();
+    assert_eq!(routes.len(), 2, "none without a cache: {text}");
+    assert_eq!(
+        (&routes[0]["route"], &routes[0]["bypassed"]),
+        (&"passing".into(), &1.into())
+    );
+    assert!(routes[0]["hit_rate"].is_null(), "{text}");
+    assert_eq!(
+        (&routes[1]["route"], &routes[1]["hit_rate"]),
+        (&"shop".into(), &0.25.into())
+    );
     stage.finish();
 }
 

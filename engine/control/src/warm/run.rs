@@ -1,9 +1,11 @@
 //! Asks for many URLs, so many at once.
 
-use std::{collections::VecDeque, fmt, pin::Pin, time::Duration};
+use std::{fmt, pin::Pin, time::Duration};
 
 use ringfence_telemetry::{Effect, Fetched, Target};
 use tokio::{task::JoinSet, time::sleep};
+
+use super::queue::Queue;
 
 /// The first pause after servers could not be asked. Each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -32,6 +34,8 @@ pub struct Tally {
     pub not_kept: usize,
     /// Those without a good answer.
     pub failed: usize,
+    /// There was more to ask for than one run takes.
+    pub has_more: bool,
 }
 
 impl Tally {
@@ -74,7 +78,7 @@ pub trait Watch {
 }
 
 /// Asks for all targets with `fetch`, `most` at once. Those for which there is no server are asked for again later, until
-/// for some time none has a good answer.
+/// for some time none has a good answer. It waits only when there is nothing else to ask for.
 ///
 /// # Errors
 /// That of the first fetch after which none will succeed.
@@ -88,14 +92,14 @@ pub(crate) async fn run(
         total: targets.len(),
         ..Tally::default()
     };
-    let mut waiting = VecDeque::from(targets);
-    let mut later = Vec::new();
+    let most = most.max(1);
+    let mut queue = Queue::new(targets, most);
     let mut running = JoinSet::new();
-    // Answers in a row for want of a server, and pauses since the last good one.
-    let (mut dry, mut pauses) = (0, 0);
+    // Pauses since the last good answer.
+    let mut pauses = 0;
     loop {
-        while running.len() < most.max(1) {
-            let Some(target) = waiting.pop_front() else {
+        while running.len() < most {
+            let Some(target) = queue.next() else {
                 break;
             };
             let fetching = fetch(target.clone());
@@ -105,40 +109,29 @@ pub(crate) async fn run(
             let (target, outcome) = joined.map_err(|error| error.to_string())?;
             let fetched = outcome?;
             match fetched.effect() {
-                Effect::Unavailable => {
-                    dry += 1;
-                    later.push((target, fetched));
-                }
+                Effect::Unavailable => queue.tried(target, fetched),
                 effect => {
-                    (dry, pauses) = (0, 0);
+                    pauses = 0;
+                    queue.answered(&target);
                     count(&mut tally, effect, &target, &fetched, watch);
                 }
             }
-        }
-        let is_stuck = dry >= most.max(1) || waiting.is_empty() && running.is_empty();
-        if later.is_empty() || !is_stuck {
-            if waiting.is_empty() && running.is_empty() && later.is_empty() {
-                return Ok(tally);
-            }
             continue;
         }
-        if pauses == MOST_PAUSES {
+        if !queue.has_more() || pauses == MOST_PAUSES {
             break;
         }
         let pause = (FIRST_PAUSE * 2_u32.pow(pauses)).min(LONGEST_PAUSE);
         watch.waits(pause);
         sleep(pause).await;
-        (dry, pauses) = (0, pauses + 1);
-        waiting.extend(later.drain(..).map(|(target, _)| target));
+        pauses += 1;
+        queue.again();
     }
-    while let Some(joined) = running.join_next().await {
-        let (target, outcome) = joined.map_err(|error| error.to_string())?;
-        later.push((target, outcome?));
-    }
-    for (target, fetched) in later {
+    let (tried, untried) = queue.give_up();
+    for (target, fetched) in tried {
         count(&mut tally, fetched.effect(), &target, &fetched, watch);
     }
-    for target in waiting {
+    for target in untried {
         watch.failed(&target.url, "given up, since no server answers");
         tally.failed += 1;
         watch.moved(&tally);
@@ -202,7 +195,6 @@ mod tests {
             cache: cache.map(str::to_owned),
             stored: cache == Some("MISS"),
             reason: reason.map(str::to_owned),
-            ..Fetched::default()
         }
     }
 
@@ -212,6 +204,14 @@ mod tests {
         answer: impl Fn(&str, usize) -> Result<Fetched, String> + Send + Sync + 'static,
     ) -> (Result<Tally, String>, Seen, usize) {
         let targets = (0..urls).map(|at| Target::of(format!("http://a/{at}")));
+        play_all(targets.collect(), most, answer)
+    }
+
+    fn play_all(
+        targets: Vec<Target>,
+        most: usize,
+        answer: impl Fn(&str, usize) -> Result<Fetched, String> + Send + Sync + 'static,
+    ) -> (Result<Tally, String>, Seen, usize) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -236,7 +236,7 @@ mod tests {
             })
         };
         let mut seen = Seen::default();
-        let outcome = runtime.block_on(run(targets.collect(), most, fetch, &mut seen));
+        let outcome = runtime.block_on(run(targets, most, fetch, &mut seen));
         (outcome, seen, most_seen.load(Ordering::SeqCst))
     }
 
@@ -259,6 +259,7 @@ mod tests {
             validated: 1,
             not_kept: 1,
             failed: 1,
+            has_more: false,
         };
         assert_eq!(outcome, Ok(tally));
         assert_eq!(peak, 3);
@@ -306,6 +307,21 @@ mod tests {
             Ok((99, 1))
         );
         assert_eq!(seen.moved[98], 99, "it comes last");
+    }
+
+    #[test]
+    fn a_host_that_is_dead_does_not_hold_up_another() {
+        let of = |host: &'static str| (0..100).map(move |at| format!("http://{host}/{at}"));
+        let targets = of("dead").chain(of("live")).map(Target::of).collect();
+        let (outcome, seen, _) = play_all(targets, 4, |url, _| {
+            Ok(match url.starts_with("http://dead/") {
+                true => fetched(503, None, Some("no_server")),
+                false => fetched(200, Some("MISS"), None),
+            })
+        });
+        let tally = outcome.unwrap();
+        assert_eq!((tally.stored, tally.failed), (100, 100));
+        assert_eq!(seen.waits.len(), MOST_PAUSES as usize);
     }
 
     #[test]

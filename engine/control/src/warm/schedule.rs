@@ -1,13 +1,13 @@
 //! Warms at the start and from time to time, as the plan says.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use ringfence_config::Warm;
 use ringfence_telemetry::{Fetched, Target};
 use tokio::{sync::oneshot, time::sleep};
 
 use super::run::{Fetching, Tally, Watch, run};
-use super::sources::Sources;
+use super::sources::{Files, Sources};
 use crate::{notice::notice, random::Random, scene::Shared, task::Task};
 
 /// How often it is looked whether the workers have begun.
@@ -53,9 +53,14 @@ pub(crate) async fn fetch(shared: Arc<Shared>, target: Target) -> Result<Fetched
     if shared.host.workers().draining {
         return Err(ENDING.to_owned());
     }
+    let place = shared.fetches.clone().acquire_owned().await;
+    let place = place.map_err(|error| error.to_string())?;
     let (done, told) = oneshot::channel();
-    // Whoever asked may have hung up.
-    let done = Box::new(move |fetched| drop(done.send(fetched)));
+    // Whoever asked may have hung up; the request goes on, and keeps its place until it has ended.
+    let done = Box::new(move |fetched| {
+        drop(place);
+        drop(done.send(fetched));
+    });
     shared.host.fetch(&target, done);
     told.await.map_err(|_| ENDING.to_owned())
 }
@@ -69,8 +74,7 @@ async fn keep_warm(warm: Warm, shared: Arc<Shared>) {
         once(&warm, &shared).await;
     }
     while let Some(every) = warm.every {
-        let shift = JITTER * (2.0 * random.unit() - 1.0);
-        sleep(every.mul_f64(1.0 + shift)).await;
+        sleep(random.about(every, JITTER)).await;
         once(&warm, &shared).await;
     }
 }
@@ -78,15 +82,10 @@ async fn keep_warm(warm: Warm, shared: Arc<Shared>) {
 async fn once(warm: &Warm, shared: &Arc<Shared>) {
     let sources = Sources {
         urls: warm.urls.clone(),
-        // A file called `-` is no standard input.
-        lists: warm
-            .list
-            .iter()
-            .map(|list| Path::new(".").join(list))
-            .collect(),
+        lists: warm.list.iter().map(PathBuf::from).collect(),
         sitemaps: warm.sitemap.iter().cloned().collect(),
     };
-    let targets = match sources.targets().await {
+    let targets = match sources.targets(Files::Regular).await {
         Ok(targets) => targets,
         Err(why) => return notice(format_args!("warm: {why}")),
     };

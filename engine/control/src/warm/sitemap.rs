@@ -19,6 +19,20 @@ pub(super) struct Sitemap {
     pub(super) maps: Vec<String>,
 }
 
+impl Sitemap {
+    /// Where the text of the element at `path` belongs; none where it is no URL.
+    fn list(&mut self, path: &[String]) -> Option<&mut Vec<String>> {
+        let is = |names: [&str; 3]| path.iter().eq(names.iter());
+        if is(["urlset", "url", "loc"]) {
+            Some(&mut self.pages)
+        } else if is(["sitemapindex", "sitemap", "loc"]) {
+            Some(&mut self.maps)
+        } else {
+            None
+        }
+    }
+}
+
 /// Reads a sitemap, or an index of sitemaps, with at most so many URLs.
 ///
 /// # Errors
@@ -38,20 +52,15 @@ pub(super) fn read(text: &str, most: usize) -> Result<Sitemap, String> {
                 url.clear();
             }
             Event::End(_) => {
-                let is = |names: [&str; 3]| path.iter().eq(names.iter());
-                let list = if is(["urlset", "url", "loc"]) {
-                    Some(&mut found.pages)
-                } else if is(["sitemapindex", "sitemap", "loc"]) {
-                    Some(&mut found.maps)
-                } else {
-                    None
-                };
-                if let Some(list) = list {
+                if let Some(list) = found.list(&path) {
                     list.push(url.trim().to_owned());
                 }
                 path.pop();
                 url.clear();
             }
+            // Only what is in a `loc` is of use.
+            Event::Text(_) | Event::CData(_) | Event::GeneralRef(_)
+                if found.list(&path).is_none() => {}
             Event::Text(text) => url.push_str(&text.xml_content(XmlVersion::Implicit1_0)),
             Event::CData(text) => url.push_str(&text.xml_content(XmlVersion::Implicit1_0)),
             Event::GeneralRef(name) => push_reference(&name, &mut url)?,
@@ -63,7 +72,7 @@ pub(super) fn read(text: &str, most: usize) -> Result<Sitemap, String> {
             | Event::DocType(_) => {}
         }
         if url.len() > LONGEST {
-            url.clear();
+            return Err(format!("it has a URL of more than {LONGEST} bytes"));
         }
         if found.pages.len() + found.maps.len() > most {
             return Err(format!("it has more than {most} URLs"));
@@ -128,6 +137,7 @@ mod tests {
             "<urlset><url><loc>{}</loc></url></urlset>",
             "a".repeat(9_000)
         );
+        let tailed = long.replace("</loc>", "&amp;http://a/</loc>");
         let deep = "<a>".repeat(100);
         for (text, why) in [
             ("", "no URL"),
@@ -140,10 +150,20 @@ mod tests {
             ),
             (&many, "more than 100"),
             (&deep, "too deeply"),
+            (&long, "more than 8192 bytes"),
+            (&tailed, "more than 8192 bytes"),
         ] {
             let error = read(text, 100).expect_err(text);
             assert!(error.contains(why), "{error}");
         }
-        assert_eq!(pages(&long), [""], "what is far too long is no URL");
+        let noted = format!(
+            "<urlset><url><loc>http://a/</loc><note>{}&lol;</note></url></urlset>",
+            "a".repeat(9_000)
+        );
+        assert_eq!(
+            pages(&noted),
+            ["http://a/"],
+            "what is no URL is passed over"
+        );
     }
 }

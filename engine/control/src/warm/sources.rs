@@ -8,14 +8,17 @@ use std::{
     time::Duration,
 };
 
-use ringfence_config::Endpoint;
+use ringfence_config::{Endpoint, why_no_url};
 use ringfence_telemetry::Target;
-use tokio::{net::lookup_host, time::timeout};
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::timeout,
+};
 
 use super::sitemap::{self, Sitemap};
 use crate::{
-    exchange::{Ask, exchange},
-    purge::{LONGEST_URL, is_url},
+    exchange::{Ask, talk},
+    purge::LONGEST_URL,
 };
 
 /// URLs of one warming.
@@ -30,15 +33,28 @@ const LARGEST: usize = 50 << 20;
 /// How long a sitemap may take to come.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// How long one address of its host may take to be connected to.
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
 /// Where the URLs to warm come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sources {
     /// URLs themselves.
     pub urls: Vec<String>,
-    /// Files of URLs, one a line; `-` is the standard input.
+    /// Files of URLs, one a line.
     pub lists: Vec<PathBuf>,
     /// Sitemaps: files, or URLs that are asked for over plain HTTP.
     pub sitemaps: Vec<String>,
+}
+
+/// What may stand where a file is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Files {
+    /// Whatever can be read, at the pace of whoever writes.
+    #[default]
+    Any,
+    /// Regular files only: no other may keep a thread waiting.
+    Regular,
 }
 
 impl Sources {
@@ -46,14 +62,18 @@ impl Sources {
     ///
     /// # Errors
     /// What cannot be read, or is no URL, in words.
-    pub(crate) async fn targets(&self) -> Result<Vec<Target>, String> {
-        let mut found = Found::default();
+    pub(crate) async fn targets(&self, files: Files) -> Result<Vec<Target>, String> {
+        let mut found = Found {
+            files,
+            ..Found::default()
+        };
         for url in &self.urls {
             found.add(url)?;
         }
         for list in &self.lists {
             let shown = list.display();
-            let text = read(list).await.map_err(|why| format!("{shown}: {why}"))?;
+            let text = read(list, files).await;
+            let text = text.map_err(|why| format!("{shown}: {why}"))?;
             for (at, line) in text.lines().enumerate() {
                 let line = line.trim();
                 if !(line.is_empty() || line.starts_with('#')) {
@@ -73,6 +93,7 @@ impl Sources {
 
 #[derive(Default)]
 struct Found {
+    files: Files,
     targets: Vec<Target>,
     seen: HashSet<String>,
     maps: HashSet<String>,
@@ -80,7 +101,7 @@ struct Found {
 
 impl Found {
     fn add(&mut self, url: &str) -> Result<(), String> {
-        if let Some(why) = is_url(url) {
+        if let Some(why) = why_no_url(url) {
             return Err(format!("{url:?} {why}"));
         }
         if url.len() > LONGEST_URL {
@@ -106,30 +127,32 @@ impl Found {
             if !self.maps.insert(map.clone()) {
                 continue;
             }
-            if self.maps.len() > MOST_MAPS {
-                return Err(format!("more than {MOST_MAPS} sitemaps"));
-            }
             let named = |why| format!("sitemap {map}: {why}");
-            let Sitemap { pages, maps } = fetch(&map).await.map_err(named)?;
+            let Sitemap { pages, maps } = fetch(&map, self.files).await.map_err(named)?;
             for url in pages {
                 self.add(&url).map_err(named)?;
             }
             // Only one that was given may be a file: what comes from elsewhere is not to tell which are read here.
-            if let Some(odd) = maps.iter().find(|map| is_url(map).is_some()) {
+            if let Some(odd) = maps.iter().find(|map| why_no_url(map).is_some()) {
                 return Err(named(format!("{odd:?} is no URL")));
             }
             waiting.extend(maps);
+            if self.maps.len() + waiting.len() > MOST_MAPS {
+                return Err(format!("more than {MOST_MAPS} sitemaps"));
+            }
         }
         Ok(())
     }
 }
 
-async fn fetch(map: &str) -> Result<Sitemap, String> {
-    let text = match is_url(map) {
+async fn fetch(map: &str, files: Files) -> Result<Sitemap, String> {
+    let text = match why_no_url(map) {
         None => text(get(map).await?)?,
-        Some(_) => read(Path::new(map)).await?,
+        Some(_) => read(Path::new(map), files).await?,
     };
-    sitemap::read(&text, MOST)
+    // One of many MiB takes a while.
+    let reading = tokio::task::spawn_blocking(move || sitemap::read(&text, MOST));
+    reading.await.map_err(|error| error.to_string())?
 }
 
 /// Asks for a URL.
@@ -158,9 +181,8 @@ async fn ask(host: &str, path: &str) -> Result<Vec<u8>, String> {
         true => host.to_owned(),
         false => format!("{host}:80"),
     };
-    let addresses = lookup_host(with_port).await;
-    let address = addresses.map_err(|error| error.to_string())?.next();
-    let endpoint = Endpoint::Tcp(address.ok_or("its host has no address")?);
+    let stream = reach(&with_port).await?;
+    let endpoint = Endpoint::Tcp(stream.peer_addr().map_err(|error| error.to_string())?);
     let ask = Ask {
         endpoint: &endpoint,
         method: "GET",
@@ -169,9 +191,8 @@ async fn ask(host: &str, path: &str) -> Result<Vec<u8>, String> {
         json: None,
         body: LARGEST + 1,
     };
-    let answer = exchange(&ask)
-        .await
-        .map_err(|trouble| trouble.to_string())?;
+    let answer = talk(stream, &ask, host).await;
+    let answer = answer.map_err(|trouble| trouble.to_string())?;
     match (answer.status, answer.body.len() > LARGEST) {
         (200, false) => Ok(answer.body),
         (200, true) => Err(too_large()),
@@ -179,10 +200,24 @@ async fn ask(host: &str, path: &str) -> Result<Vec<u8>, String> {
     }
 }
 
+/// Connects to the first address of a host, with its port, that lets it.
+async fn reach(host: &str) -> Result<TcpStream, String> {
+    let addresses = lookup_host(host).await.map_err(|error| error.to_string())?;
+    let mut trouble = "its host has no address".to_owned();
+    for address in addresses {
+        match timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => trouble = error.to_string(),
+            Err(_) => trouble = format!("no connection within {} s", CONNECT_LIMIT.as_secs()),
+        }
+    }
+    Err(trouble)
+}
+
 /// Reads a file, off the runtime's thread.
-async fn read(path: &Path) -> Result<String, String> {
+async fn read(path: &Path, files: Files) -> Result<String, String> {
     let path = path.to_owned();
-    let bytes = tokio::task::spawn_blocking(move || read_some(&path)).await;
+    let bytes = tokio::task::spawn_blocking(move || read_some(&path, files)).await;
     let bytes = bytes.map_err(|error| error.to_string())?;
     let bytes = bytes.map_err(|error| error.to_string())?;
     match bytes.len() > LARGEST {
@@ -192,13 +227,14 @@ async fn read(path: &Path) -> Result<String, String> {
 }
 
 /// What is in a file, as far as it is not too much.
-fn read_some(path: &Path) -> io::Result<Vec<u8>> {
+fn read_some(path: &Path, files: Files) -> io::Result<Vec<u8>> {
+    // Before it is opened, as that may wait already.
+    if files == Files::Regular && !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut bytes = Vec::new();
     let most = LARGEST as u64 + 1;
-    match path == Path::new("-") {
-        true => io::stdin().lock().take(most).read_to_end(&mut bytes)?,
-        false => File::open(path)?.take(most).read_to_end(&mut bytes)?,
-    };
+    File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
@@ -221,7 +257,7 @@ mod tests {
             .enable_all()
             .build()
             .unwrap();
-        let targets = runtime.block_on(sources.targets())?;
+        let targets = runtime.block_on(sources.targets(Files::Any))?;
         Ok(targets.into_iter().map(|target| target.url).collect())
     }
 
@@ -280,5 +316,45 @@ mod tests {
             let error = targets(&sources).expect_err(why);
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn on_a_schedule_only_regular_files_are_read() {
+        let listed = Sources {
+            lists: vec![PathBuf::from("/dev/null")],
+            ..Sources::default()
+        };
+        let mapped = Sources {
+            sitemaps: vec!["/dev/null".to_owned()],
+            ..Sources::default()
+        };
+        for sources in [listed, mapped] {
+            let error = sources.targets(Files::Regular).await.expect_err("a device");
+            assert!(error.contains("no regular file"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn each_address_of_a_host_is_tried() {
+        // Of the two that `localhost` may have, only this one listens.
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = reach(&format!("localhost:{port}")).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap().port(), port);
+    }
+
+    #[test]
+    fn an_index_names_no_more_sitemaps_than_may_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("index.xml");
+        let one = |at| format!("<sitemap><loc>http://127.0.0.1:1/{at}</loc></sitemap>");
+        let all: String = (0..MOST_MAPS).map(one).collect();
+        fs::write(&path, format!("<sitemapindex>{all}</sitemapindex>")).unwrap();
+        let sources = Sources {
+            sitemaps: vec![path.display().to_string()],
+            ..Sources::default()
+        };
+        let error = targets(&sources).unwrap_err();
+        assert!(error.contains("more than 500 sitemaps"), "{error}");
     }
 }

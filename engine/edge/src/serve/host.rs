@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 use ringfence_balance::Resolved;
 use ringfence_control::{Explain, Host, Purge, Workers};
 use ringfence_proxy::{Asked, House, PurgeOrder, explain, fetch, purge, softly_purged};
 use ringfence_telemetry::explain::Explanation;
-use ringfence_telemetry::{Fetched, Target};
+use ringfence_telemetry::{Fetched, Target, Targets};
 
 use crate::serve::event::{Event, Outcome};
 use crate::serve::take_up;
@@ -59,6 +59,19 @@ impl Switchboard {
         self.events.send(event(reply)).ok()?;
         answered.recv().ok()
     }
+
+    /// What each worker has to say; where one says nothing, how many do not.
+    fn hear<T>(&self, answers: &Receiver<T>) -> Result<Vec<T>, String> {
+        // A worker that has ended answers nobody, neither us nor clients.
+        let workers = self.accepting.load(Ordering::Relaxed);
+        let heard = take_up::await_each(answers, workers);
+        let ending = self.draining.load(Ordering::Relaxed);
+        match (workers - heard.len(), ending) {
+            (0, _) => Ok(heard),
+            (missing, false) => Err(format!("{missing} workers give no answer")),
+            (missing, true) => Err(format!("{missing} workers are ending")),
+        }
+    }
 }
 
 impl Host for Switchboard {
@@ -81,14 +94,8 @@ impl Host for Switchboard {
 
     fn purge(&self, order: &Purge) -> Result<(), String> {
         let done = purge(&self.house, &orders(order), order.soft);
-        // A worker that has ended answers nobody, neither us nor clients.
-        let workers = self.accepting.load(Ordering::Relaxed);
-        match workers - take_up::await_each(&done, workers).len() {
-            0 => Ok(()),
-            missing => Err(format!(
-                "{missing} workers are busy; they purge before they answer from the cache again"
-            )),
-        }
+        let told = self.hear(&done).map(drop);
+        told.map_err(|why| why + "; they purge before they answer from the cache again")
     }
 
     fn explain(&self, question: &Explain) -> Result<Explanation, String> {
@@ -98,30 +105,21 @@ impl Host for Switchboard {
             fields: question.headers.clone(),
             peer: question.from,
         };
-        let answers = explain(&self.house, &asked);
-        let workers = self.accepting.load(Ordering::Relaxed);
-        let parts = take_up::await_each(&answers, workers);
-        match workers - parts.len() {
-            0 => {
-                let request = format!("{} {}", asked.method, asked.url);
-                Ok(Explanation::join(request, parts))
-            }
-            missing => Err(format!("{missing} workers are busy")),
-        }
+        let parts = self.hear(&explain(&self.house, &asked))?;
+        let request = format!("{} {}", asked.method, asked.url);
+        Ok(Explanation::join(request, parts))
     }
 
     fn fetch(&self, target: &Target, done: Box<dyn FnOnce(Fetched) + Send>) {
         fetch(&self.house, &target.url, &target.headers, done);
     }
 
-    fn softly_purged(&self) -> Result<Vec<Target>, String> {
-        let answers = softly_purged(&self.house);
-        let workers = self.accepting.load(Ordering::Relaxed);
-        let parts = take_up::await_each(&answers, workers);
-        match workers - parts.len() {
-            0 => Ok(parts.into_iter().flatten().collect()),
-            missing => Err(format!("{missing} workers are busy")),
-        }
+    fn softly_purged(&self) -> Result<Targets, String> {
+        let parts = self.hear(&softly_purged(&self.house))?;
+        Ok(Targets {
+            has_more: parts.iter().any(|part| part.has_more),
+            targets: parts.into_iter().flat_map(|part| part.targets).collect(),
+        })
     }
 
     fn workers(&self) -> Workers {

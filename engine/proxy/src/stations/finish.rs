@@ -26,14 +26,11 @@ pub(crate) fn close(mut ex: Exchange<'_>, next: Next) -> Next {
 /// What became of a request that was made for the store.
 fn fetched(ex: &Exchange<'_>) -> Fetched {
     let report = ex.asked.as_ref().map(|asked| &asked.report);
-    let text = |word: &str| word.to_owned();
     let served = ex.tally.cache.map(Served::word);
     Fetched {
         status: ex.tally.status,
         cache: served.map(|word| String::from_utf8_lossy(word).into_owned()),
         stored: report.is_some_and(|report| report.stored),
-        detail: report.and_then(|report| report.detail).map(text),
-        reason: ex.tally.reason.map(|reason| text(reason.word())),
-        bytes: ex.tally.bytes_out,
+        reason: ex.tally.reason.map(|reason| reason.word().to_owned()),
     }
 }

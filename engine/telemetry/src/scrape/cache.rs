@@ -12,15 +12,7 @@ pub(super) fn cache(text: &mut Text<'_>, tables: &Tables) {
         Kind::Counter,
         "Requests on a route with a cache, by what it had to do with them.",
     );
-    for (route, blocks) in tables.routes.iter() {
-        let sums = blocks.fold([0; CacheOutcomes::NAMES.len()], |sums, block| {
-            let counts = block.cache.get();
-            std::array::from_fn(|ix| sums[ix] + counts[ix])
-        });
-        // Of a route without a cache there is nothing to tell.
-        if sums.iter().all(|sum| *sum == 0) {
-            continue;
-        }
+    for (route, sums) in tables.cache_by_route() {
         for (outcome, sum) in CacheOutcomes::NAMES.into_iter().zip(sums) {
             text.sample(&[("route", route), ("outcome", outcome)], sum);
         }
