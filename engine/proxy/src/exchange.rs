@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ringfence_cache::{Head, KeyParts, Object, normal_query};
 use ringfence_config::{Action, CacheRules, Found, Params, Route, RouteId, Sticky, UpstreamId};
-use ringfence_http::{Fault, Framing, Name, Reason, RequestHead, ResponseHead};
+use ringfence_http::{Fault, Framing, HeadLimits, Name, Reason, RequestHead, ResponseHead};
 use ringfence_io::{Lease, Scratch, now, timeout_at};
 use smallvec::SmallVec;
 
@@ -184,11 +184,25 @@ impl Heads {
         self.request.reset();
         self.response.reset();
     }
+
+    /// Reads the head of a request, which is all there.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(crate) fn take(&mut self, bytes: &[u8], limits: &HeadLimits) -> Result<(), Reason> {
+        match self.request.parse(bytes, limits) {
+            Ok(Some(_)) => Ok(()),
+            // It ends as a head ends, whatever is in it.
+            Ok(None) => Err(Reason::BadRequestLine),
+            Err(fault) => Err(fault.reason),
+        }
+    }
 }
 
 impl Call {
     /// Ends it: its response has come whole, with that status and time to its first byte. Its connection is kept where it is
     /// fit for another request to the same upstream.
+    #[inline]
     pub(crate) fn settle(
         self,
         worker: &Worker,

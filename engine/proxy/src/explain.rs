@@ -25,7 +25,7 @@ use self::words::text;
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Exchange, Heads, Refusal, Station};
 use crate::house::{House, Order};
-use crate::question::{Question, head, parse};
+use crate::question::{Question, head};
 use crate::stations::{refuse, route, screen};
 use crate::worker::Worker;
 
@@ -71,7 +71,7 @@ pub(crate) fn start(worker: &Rc<Worker>, question: Question) {
 fn tell(worker: &Rc<Worker>, question: &Question) -> Explanation {
     let mut heads = Heads::default();
     let bytes = Lease::copy_from(&question.head);
-    if let Err(reason) = parse(worker, &bytes, &mut heads) {
+    if let Err(reason) = heads.take(&bytes, &worker.epoch().head_limits) {
         return refused(reason);
     }
     let mut conn = Conn::nobody(worker.clone(), question.peer);

@@ -4,14 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use ringfence_http::Reason;
-use ringfence_io::Lease;
 use ringfence_telemetry::Fetched;
 use ringfence_telemetry::explain::Explanation;
 
-use crate::exchange::Heads;
 use crate::pattern::{split_url, without_scheme};
-use crate::worker::Worker;
 
 /// What every worker is asked of a request.
 pub struct Question {
@@ -59,20 +55,6 @@ pub(crate) fn head(method: &str, url: &str, fields: &[String]) -> Vec<u8> {
     }
     out.extend_from_slice(b"\r\n");
     out
-}
-
-/// Reads the head of a request, which is all there.
-///
-/// # Errors
-/// Why it is none.
-pub(crate) fn parse(worker: &Worker, bytes: &Lease, heads: &mut Heads) -> Result<(), Reason> {
-    let limits = worker.epoch().head_limits;
-    match heads.request.parse(bytes, &limits) {
-        Ok(Some(_)) => Ok(()),
-        // It ends as a head ends, whatever is in it.
-        Ok(None) => Err(Reason::BadRequestLine),
-        Err(fault) => Err(fault.reason),
-    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use ringfence_io::{Lease, now, spawn};
 use crate::cache::Cache;
 use crate::conn::{Again, Conn};
 use crate::exchange::{Arrival, Heads};
-use crate::question::parse;
 use crate::walk::walk;
 
 /// Refreshes that one core has under way at once; what would be more is asked for by who comes later.
@@ -28,7 +27,7 @@ pub(crate) fn start(client: &Conn, again: Again) {
 
 async fn run(mut conn: Conn, bytes: Lease, _refresh: Refresh) {
     let mut heads = Heads::default();
-    if parse(&conn.worker, &bytes, &mut heads).is_ok() {
+    if heads.take(&bytes, &conn.worker.epoch().head_limits).is_ok() {
         let began = now();
         walk(&mut conn, &mut heads, Arrival { bytes, began }).await;
     }

@@ -15,7 +15,7 @@ use crate::client::Absent;
 use crate::conn::Conn;
 use crate::exchange::{Arrival, Heads};
 use crate::house::{House, Order};
-use crate::question::{Errand, head, parse};
+use crate::question::{Errand, head};
 use crate::walk::walk;
 use crate::worker::Worker;
 
@@ -113,7 +113,7 @@ async fn run(worker: Rc<Worker>, errand: Errand) {
 async fn made(worker: Rc<Worker>, head: &[u8]) -> Fetched {
     let mut heads = Heads::default();
     let bytes = Lease::copy_from(head);
-    if let Err(reason) = parse(&worker, &bytes, &mut heads) {
+    if let Err(reason) = heads.take(&bytes, &worker.epoch().head_limits) {
         return refused(reason);
     }
     let absent = Absent::new(IpAddr::V4(Ipv4Addr::LOCALHOST), true);

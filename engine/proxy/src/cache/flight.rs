@@ -12,7 +12,7 @@ use ringfence_http::Reason;
 use slab::Slab;
 use smallvec::SmallVec;
 
-use crate::cache::Aside;
+use crate::cache::aside::Aside;
 use crate::note::Asker;
 
 /// A response of which the head is there, and of its body what has come so far. One core receives it; the others that have

@@ -15,8 +15,10 @@
 //! | `broadcast` | what comes for several, from the core that receives it to all that want it |
 //! | `flight` | the same, as one core has it and its clients read it |
 //! | `purges` | how purges reach all cores |
+//! | `aside` | memory of what is under way to the store |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
 
+mod aside;
 mod ask;
 mod asked;
 mod broadcast;
@@ -44,6 +46,7 @@ use ringfence_config::{KeyRules, Plan};
 use ringfence_io::now;
 use ringfence_telemetry::WorkerStats;
 
+pub(crate) use self::aside::{Aside, Margin};
 pub(crate) use self::ask::Reply;
 pub(crate) use self::asked::{Asked, Fill, Old, Outcome as Served, Recording, Report};
 pub(crate) use self::broadcast::Broadcast;
@@ -64,9 +67,6 @@ const SWEPT: usize = 4 << 10;
 /// Seconds after which a stale response is not kept for an origin that may fail or may say that it still holds.
 const SPENT: u64 = 30 * 86_400;
 
-/// Of what the store may hold, one part in so many is what may be under way to it beside that.
-const RECORDED: usize = 4;
-
 /// The cache of one core.
 pub(crate) struct Cache {
     index: usize,
@@ -86,8 +86,8 @@ pub(crate) struct Cache {
     behind: RefCell<Vec<Waker>>,
     /// Keys that are asked for again in the background, by their hashes.
     pub(crate) refreshes: RefCell<HashSet<u64>>,
-    /// Bytes of responses that are being recorded.
-    aside: Cell<usize>,
+    /// What is being recorded.
+    pub(crate) margin: Rc<Margin>,
     /// What counts of URLs on the plan's routes, where that is not all.
     counted: RefCell<Vec<KeyRules>>,
     workbench: Workbench,
@@ -110,7 +110,7 @@ impl Cache {
             purged: Cell::new(0),
             behind: RefCell::default(),
             refreshes: RefCell::default(),
-            aside: Cell::new(0),
+            margin: Rc::default(),
             counted: RefCell::default(),
             workbench: Workbench::new(stats),
             own: own.clone(),
@@ -142,6 +142,7 @@ impl Cache {
     /// Takes up a plan, under which it may hold so many bytes.
     pub(crate) fn adopt(&self, plan: &Plan, size: usize) {
         self.store.borrow_mut().set_limit(size);
+        self.margin.set_limit(size);
         let mut counted = self.counted.borrow_mut();
         counted.clear();
         for rules in plan.routes.iter().filter_map(|route| route.cache.as_ref()) {
@@ -160,19 +161,6 @@ impl Cache {
         };
         self.store.borrow_mut().sweep(SWEPT, spent);
         self.workbench.forget();
-    }
-
-    /// Sets so many bytes aside for a response that is being recorded; nothing where too much is under way already.
-    pub(crate) fn set_aside(self: &Rc<Self>, bytes: usize) -> Option<Aside> {
-        let sum = self.aside.get().checked_add(bytes)?;
-        let most = self.store.borrow().limit() / RECORDED;
-        (sum <= most).then(|| {
-            self.aside.set(sum);
-            Aside {
-                cache: self.clone(),
-                bytes,
-            }
-        })
     }
 
     /// Stores an object that nobody was given leave to fetch, here and at its home; false where it is not taken.
@@ -294,29 +282,5 @@ impl Cache {
         if held {
             self.keep(key, object);
         }
-    }
-}
-
-/// Bytes that are set aside for as long as this lives.
-pub(crate) struct Aside {
-    cache: Rc<Cache>,
-    bytes: usize,
-}
-
-impl Aside {
-    /// Sets some more aside; false where too much is under way.
-    pub(crate) fn widen(&mut self, bytes: usize) -> bool {
-        let Some(mut more) = self.cache.set_aside(bytes) else {
-            return false;
-        };
-        self.bytes += std::mem::take(&mut more.bytes);
-        true
-    }
-}
-
-impl Drop for Aside {
-    fn drop(&mut self) {
-        let aside = &self.cache.aside;
-        aside.set(aside.get() - self.bytes);
     }
 }

@@ -221,7 +221,8 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit
     }
     let cache = &ex.conn.worker.cache;
     let aside = cache
-        .set_aside(expected)
+        .margin
+        .take(expected)
         .ok_or(Unfit::by_response("too-much-under-way"))?;
     Ok(Recording {
         head: call.head.clone(),
