@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::matching::{HeaderMatch, HeaderTest, PathPattern, RouteId};
 use crate::router::params::Params;
-use crate::router::trie::{Entry, Trie};
+use crate::router::trie::{Candidates, Entry, Trie};
 
 /// Finds the route of a request. The most specific route wins: an exact host before the longest wildcard before any
 /// host; then an exact path before a pattern with parameters before the longest prefix; then, at one and the same
@@ -85,12 +85,14 @@ impl Router {
             true => canonical_host(query.host, &mut lower),
             false => b"",
         };
+        let mut runs = Candidates::new();
         for trie in self.tries(host) {
-            for range in trie.candidates(query.path) {
+            trie.candidates(query.path, &mut runs);
+            for run in &runs {
                 let taken = |entry: &&Entry| {
                     !entry.special || self.conditions[entry.route.index()].hold(query)
                 };
-                if let Some(entry) = trie.entries(range).iter().find(taken) {
+                if let Some(entry) = trie.entries(run).iter().find(taken) {
                     return Ok(Found {
                         route: entry.route,
                         path: entry.path,
@@ -140,10 +142,12 @@ impl Router {
     #[cold]
     fn miss(&self, host: &[u8], query: &Query<'_>) -> Miss {
         let mut methods: Vec<&str> = Vec::new();
+        let mut runs = Candidates::new();
         for trie in self.tries(host) {
-            for range in trie.candidates(query.path) {
+            trie.candidates(query.path, &mut runs);
+            for run in &runs {
                 let conditions = trie
-                    .entries(range)
+                    .entries(run)
                     .iter()
                     .map(|entry| &self.conditions[entry.route.index()]);
                 let but_for_the_method =

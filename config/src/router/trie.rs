@@ -41,15 +41,15 @@ struct Node {
 }
 
 impl Trie {
-    /// The runs of entries whose path matches. Visits each node at most once: a node has one depth, so one offset.
-    pub(super) fn candidates(&self, path: &[u8]) -> Candidates {
-        let mut runs = Candidates::new();
+    /// Gives the runs of entries whose path matches. Visits each node at most once: a node has one depth, so one offset.
+    pub(super) fn candidates(&self, path: &[u8], runs: &mut Candidates) {
+        runs.clear();
         let Some(root) = self.nodes.first() else {
-            return runs;
+            return;
         };
         let Some(path) = path.strip_prefix(b"/") else {
             runs.push(root.open.clone());
-            return runs;
+            return;
         };
         // Where a segment matches both text and a parameter, the parameter's branch waits.
         let mut waiting: SmallVec<[(u32, usize); 6]> = SmallVec::new();
@@ -76,11 +76,10 @@ impl Trie {
         if runs.len() > 1 {
             runs.sort_unstable_by_key(|run| run.start);
         }
-        runs
     }
 
     /// The entries of a run.
-    pub(super) fn entries(&self, run: Run) -> &[Entry] {
+    pub(super) fn entries(&self, run: &Run) -> &[Entry] {
         &self.entries[run.start as usize..run.end as usize]
     }
 

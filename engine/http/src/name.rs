@@ -107,7 +107,7 @@ impl Name {
             text[text.len().saturating_sub(2)],
         )];
         let known = &SPELT[name as usize];
-        if known.len == text.len() && known.words == words(text) {
+        if known.len == text.len() && are_same(known.words, words(text)) {
             name
         } else {
             Name::Other
@@ -202,6 +202,12 @@ const fn words(text: &[u8]) -> [u64; 3] {
         17..=LONGEST => [word(text), word(text.split_at(8).1), word_end(text)],
         _ => [0; 3],
     }
+}
+
+/// Whether all words are the same. They are taken one by one: most have only just been put together.
+#[inline]
+const fn are_same(a: [u64; 3], b: [u64; 3]) -> bool {
+    (a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) == 0
 }
 
 /// The first eight bytes in lower case; 0 where there are fewer.

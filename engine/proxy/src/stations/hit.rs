@@ -90,6 +90,9 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     ex.tally.bytes_out = body.len() as u64;
     ex.tally.answered = true;
     let out = Outgoing::with_part(head, bytes, body);
+    // Nothing of it is held for as long as the client takes.
+    drop(answer);
+    drop(object);
     ex.conn
         .client
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
