@@ -5,6 +5,7 @@ use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wante
 use ringfence_http::{FieldCopier, HeadWriter, Method, Name, write_decimal};
 use ringfence_io::{Outgoing, Payload, Scratch, now};
 
+use crate::body::Coding;
 use crate::cache::Report;
 use crate::cache_fields;
 use crate::compress;
@@ -75,7 +76,8 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     let keep = keeps_client(ex);
     let mut body = answer.part.body(&object);
     let mut head = Scratch::take();
-    write_head(ex, &answer, body.len(), keep, &mut head);
+    let framing = (Some(body.len()), Coding::Plain);
+    write_head(ex, &answer, framing, keep, &mut head);
     if ex.heads.request.method == Method::Head {
         body = Bytes::new();
     }
@@ -113,12 +115,12 @@ pub(crate) fn has_it_already(ex: &Exchange<'_>, object: &Object) -> bool {
     told == Condition::NotModified
 }
 
-/// Writes the head of an answer with all of a body that has so many bytes.
+/// Writes the head of an answer with all of a body that has so many bytes, where that is known.
 pub(crate) fn write_whole(
     ex: &Exchange<'_>,
     object: &Object,
     report: &Report,
-    len: usize,
+    (len, coding): (Option<usize>, Coding),
     keep: bool,
     out: &mut Vec<u8>,
 ) {
@@ -128,7 +130,7 @@ pub(crate) fn write_whole(
         part: Part::Whole,
         varies: selected::varies(ex, object, len),
     };
-    write_head(ex, &answer, len, keep, out);
+    write_head(ex, &answer, (len, coding), keep, out);
 }
 
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
@@ -194,7 +196,13 @@ fn write_content_range(
     writer.end_field();
 }
 
-fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, len: usize, keep: bool, out: &mut Vec<u8>) {
+fn write_head(
+    ex: &Exchange<'_>,
+    answer: &Answer<'_>,
+    framing: (Option<usize>, Coding),
+    keep: bool,
+    out: &mut Vec<u8>,
+) {
     let Answer {
         object,
         report,
@@ -242,7 +250,11 @@ fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, len: usize, keep: bool, ou
         Part::Whole | Part::Nothing => {}
     }
     if status != 204 && status != 304 {
-        writer.content_length(len as u64);
+        match framing {
+            (Some(len), _) => writer.content_length(len as u64),
+            (None, Coding::Chunked) => writer.chunked(),
+            (None, Coding::Plain) => {}
+        }
     }
     edits::write_persistence(ex, &mut writer, keep);
     writer.end();
