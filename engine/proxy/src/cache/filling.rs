@@ -151,3 +151,117 @@ impl Filling {
         whole.into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+    use crate::cache::sample;
+    use crate::note::Asker;
+    use crate::stretch::Stretch;
+
+    fn margin(bytes: usize) -> Rc<Margin> {
+        let margin = Rc::new(Margin::default());
+        margin.set_limit(4 * bytes);
+        margin
+    }
+
+    fn left(margin: &Rc<Margin>) -> usize {
+        let fits = |bytes: &usize| margin.take(*bytes).is_some();
+        (0..=24)
+            .map(|shift| 1 << shift)
+            .take_while(fits)
+            .last()
+            .unwrap_or(0)
+    }
+
+    fn flight() -> Rc<Flight> {
+        let leader = Asker {
+            worker: 0,
+            ticket: 0,
+        };
+        let head = sample::object(Bytes::new());
+        Flight::new(leader, head, None, Stretch::default(), None)
+    }
+
+    fn pattern(len: usize) -> Vec<u8> {
+        (0..len).map(|at| (at % 251) as u8).collect()
+    }
+
+    /// Takes `bytes` in, in pieces of this size, and gives all that is there then.
+    fn fill(filling: &mut Filling, flight: &Flight, bytes: &[u8], size: usize) -> Bytes {
+        for piece in bytes.chunks(size) {
+            filling.make_room(piece.len(), false).expect("room");
+            filling.add(piece, flight);
+        }
+        let whole = pin!(filling.whole(flight));
+        match whole.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(whole) => whole,
+            Poll::Pending => panic!("it is little enough to be copied at once"),
+        }
+    }
+
+    #[test]
+    fn what_came_piece_by_piece_is_whole_and_took_no_more_than_twice_its_memory() {
+        for (len, size) in [
+            (0, 1),
+            (1, 1),
+            (100_000, 777),
+            (100_000, 40_000),
+            (200_000, 16 << 10),
+        ] {
+            let (margin, flight) = (margin(1 << 20), flight());
+            let mut filling = Filling::growing(margin.clone(), usize::MAX);
+            let bytes = pattern(len);
+            assert!(
+                *fill(&mut filling, &flight, &bytes, size) == *bytes,
+                "{len} {size}"
+            );
+            let taken = (FIRST + 2 * len).max(size);
+            assert!(margin.take((1 << 20) - taken).is_some(), "{len} {size}");
+            assert!(flight.so_far().runs().len() <= 5, "{len} {size}");
+        }
+    }
+
+    #[test]
+    fn what_came_all_at_once_is_copied_no_more() {
+        let (margin, flight) = (margin(1 << 20), flight());
+        let mut filling = Filling::growing(margin.clone(), usize::MAX);
+        filling.make_room(1000, true).expect("room");
+        filling.add(&pattern(1000), &flight);
+        assert!(margin.take((1 << 20) - 1000).is_some());
+        let whole = fill(&mut filling, &flight, b"", 1);
+        assert_eq!(
+            whole.as_ptr(),
+            flight.so_far().runs().next().unwrap().as_ptr()
+        );
+    }
+
+    #[test]
+    fn what_may_not_be_stored_says_why() {
+        let (margin, flight) = (margin(1 << 20), flight());
+        let mut filling = Filling::growing(margin.clone(), 20_000);
+        fill(&mut filling, &flight, &pattern(20_000), 20_000);
+        assert_eq!(filling.make_room(0, true), Ok(()));
+        assert_eq!(filling.make_room(1, true), Err("too-large"));
+        let mut filling = Filling::growing(margin.clone(), usize::MAX);
+        let most = left(&margin);
+        assert_eq!(filling.make_room(2 * most, true), Err("too-much-under-way"));
+    }
+
+    #[test]
+    fn what_is_passed_on_takes_memory_piece_by_piece_and_knows_where_there_is_none() {
+        let (margin, flight) = (margin(PASSING + 10), flight());
+        let mut filling = Filling::growing(margin.clone(), 0);
+        let bytes = pattern(3 * PASSING);
+        for (number, piece) in bytes.chunks(PASSING / 2).enumerate() {
+            filling.make_way(piece.len());
+            filling.add(piece, &flight);
+            assert_eq!(filling.is_short(), number >= 2, "{number}");
+        }
+        let runs: Vec<_> = flight.so_far().runs().flatten().copied().collect();
+        assert!(runs == bytes);
+    }
+}

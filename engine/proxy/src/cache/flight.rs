@@ -23,10 +23,7 @@ use crate::stretch::Stretch;
 /// Bytes that a reader of a body of unknown length is given at once: how fast it takes them is seen by that.
 const PORTION: usize = 64 << 10;
 
-/// Bytes that readers on another core have to read before their core tells of it, where they have not read all.
-const STEP: usize = 64 << 10;
-
-/// For how long a reader may take nothing of what it was given while others have to wait for that.
+/// How long a reader may take for that while others have to wait for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A response of which the head is there, and of its body what has come so far. One core receives it; the others that have
@@ -303,8 +300,8 @@ impl Flight {
         .await
     }
 
-    /// Cuts readers off that have taken nothing for so long, and have not come to `until`, where others have: on this core, or
-    /// elsewhere. Other cores have to be told by `tell` to do so, and whether there are others.
+    /// Cuts readers off that have not come to `until` and take too long, where others have come there: on this core, or elsewhere.
+    /// Other cores have to be told by `tell` to do so, and whether there are others.
     pub(super) fn hasten(
         &self,
         until: usize,
@@ -400,8 +397,7 @@ impl State {
         let Some(reported) = self.reported.filter(|_| self.ended.is_none()) else {
             return false;
         };
-        let all = self.so_far.end();
-        read.is_none_or(|read| read > reported && (read >= reported + STEP || read == all))
+        read.is_none_or(|read| read > reported)
     }
 
     /// What is there for a reader that has taken so many bytes of a body, of which `announced` were announced.
@@ -782,7 +778,7 @@ mod tests {
     }
 
     #[test]
-    fn a_core_tells_how_far_its_readers_are_step_by_step_and_that_they_have_all() {
+    fn a_core_tells_how_far_the_slowest_of_its_readers_is() {
         let (flight, told) = fed();
         let [one, other] = [flight.clone().reader(), flight.clone().reader()];
         let learn = |start, len| {
@@ -793,18 +789,16 @@ mod tests {
                 outgrown: true,
             });
         };
-        learn(0, 3 * STEP);
-        take(&one, 3 * STEP);
-        take(&other, STEP - 1);
-        assert_eq!(told.take(), [], "no step is done");
-        take(&other, STEP + 1);
-        take(&other, 2 * STEP);
-        take(&other, 3 * STEP);
-        assert_eq!(told.take(), [Some(STEP + 1), Some(3 * STEP)]);
-        learn(3 * STEP, 1);
-        take(&one, 3 * STEP + 1);
-        take(&other, 3 * STEP + 1);
-        assert_eq!(told.take(), [Some(3 * STEP + 1)]);
+        learn(0, 300);
+        take(&one, 300);
+        assert_eq!(told.take(), []);
+        take(&other, 100);
+        take(&other, 300);
+        assert_eq!(told.take(), [Some(100), Some(300)]);
+        learn(300, 1);
+        take(&one, 301);
+        take(&other, 301);
+        assert_eq!(told.take(), [Some(301)]);
         drop(one);
         assert_eq!(told.take(), []);
         drop(other);
