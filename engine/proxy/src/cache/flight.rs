@@ -534,9 +534,12 @@ mod tests {
         Flight::new(LEADER, head, announced, Stretch::default(), None)
     }
 
-    /// One of unknown length that another core receives, and what it has reported.
-    fn fed() -> (Rc<Flight>, Rc<RefCell<Vec<Option<usize>>>>) {
-        let told = Rc::new(RefCell::new(Vec::new()));
+    /// What a flight has reported.
+    type Told = Rc<RefCell<Vec<Option<usize>>>>;
+
+    /// One of unknown length that another core receives.
+    fn fed() -> (Rc<Flight>, Told) {
+        let told = Told::default();
         let inner = told.clone();
         let report: Report = Box::new(move |until| inner.borrow_mut().push(until));
         let head = sample::object(Bytes::new());

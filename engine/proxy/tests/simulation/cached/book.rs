@@ -313,7 +313,13 @@ impl Book {
             return Ok(format!("renewed {how}"));
         }
         self.may_be_answered_unasked(id, asked, answer, last, head, &how)?;
-        Ok(how)
+        let most = asked.page.rules().max_object.unwrap_or(usize::MAX);
+        let word = match head.get("transfer-encoding") {
+            Some(_) if answer.len > most => format!("{how} of what was not stored"),
+            Some(_) => format!("{how} in chunks"),
+            None => how,
+        };
+        Ok(word)
     }
 
     /// An answer of the proxy's own.
