@@ -12,6 +12,7 @@ use ringfence_telemetry::RouteStats;
 use crate::house::{Adoption, House};
 use crate::lane::Lane;
 use crate::pool::{Berth, Spill};
+use crate::rendered::Rendered;
 use crate::share::share;
 
 /// A plan, ready to be served by one worker.
@@ -27,6 +28,8 @@ pub(crate) struct Epoch {
     /// What sets a route's stored responses apart from those of others, by its id.
     pub(crate) realms: Vec<u64>,
     pub(crate) head_limits: HeadLimits,
+    /// Heads of hits.
+    pub(crate) rendered: Rendered,
     /// Client connections that all workers together serve at once.
     pub(crate) most_clients: u32,
     /// Bytes of receive buffers that this worker may have in use.
@@ -93,6 +96,7 @@ impl Epoch {
                 .collect(),
             unrouted: house.registry.route(worker, UNROUTED),
             head_limits,
+            rendered: Rendered::new(),
             most_clients: plan.workers.max_connections.min(house.most_clients),
             most_held: usize::try_from(plan.limits.max_buffers).unwrap_or(usize::MAX)
                 / workers.max(1),

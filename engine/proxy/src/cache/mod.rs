@@ -31,7 +31,7 @@ mod forms;
 mod home;
 mod purges;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod seat;
 mod waiting;
 mod workbench;

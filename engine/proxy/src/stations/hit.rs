@@ -1,9 +1,12 @@
 //! Hit: answers with a stored response, in place of the stations from Dial to Relay.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wanted};
-use ringfence_http::{FieldCopier, HeadWriter, Method, Name, write_decimal};
-use ringfence_io::{Outgoing, Payload, Scratch, now};
+use ringfence_http::{FieldCopier, HeadWriter, Method, Name, Version, write_decimal};
+use ringfence_io::{Outgoing, Scratch, now};
 
 use crate::body::Coding;
 use crate::cache::Report;
@@ -13,11 +16,12 @@ use crate::edits;
 use crate::exchange::{Exchange, Hit, Next, Station};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
+use crate::rendered::Subject;
 use crate::selected;
 
 /// What goes out.
 struct Answer<'a> {
-    object: &'a Object,
+    object: &'a Arc<Object>,
     report: &'a Report,
     part: Part,
     /// Others may be sent another form of it.
@@ -30,7 +34,7 @@ enum Part {
     /// The client has it already.
     Nothing,
     /// One range.
-    One(std::ops::Range<u64>),
+    One(Range<u64>),
     /// Several, as parts of one body, with what separates them.
     Several(Bytes, String),
     /// None of the ranges asked for is there.
@@ -47,12 +51,14 @@ impl Part {
         }
     }
 
-    fn body(&self, object: &Object) -> Bytes {
+    /// The body that it has, as a range of some bytes.
+    fn body<'a>(&'a self, object: &'a Object) -> (&'a Bytes, Range<usize>) {
+        let whole = &object.body;
         match self {
-            Self::Whole => object.body.clone(),
-            Self::Nothing | Self::Unsatisfiable => Bytes::new(),
-            Self::One(range) => object.body.slice(range.start as usize..range.end as usize),
-            Self::Several(body, _) => body.clone(),
+            Self::Whole => (whole, 0..whole.len()),
+            Self::Nothing | Self::Unsatisfiable => (whole, 0..0),
+            Self::One(range) => (whole, range.start as usize..range.end as usize),
+            Self::Several(body, _) => (body, 0..body.len()),
         }
     }
 }
@@ -74,25 +80,18 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     };
     let received = ex.is_fully_received();
     let keep = keeps_client(ex);
-    let mut body = answer.part.body(&object);
+    let (bytes, mut body) = answer.part.body(&object);
     let mut head = Scratch::take();
-    let framing = (Some(body.len()), Coding::Plain);
-    write_head(ex, &answer, framing, keep, &mut head);
+    let extent = (Some(body.len()), Coding::Plain);
+    write_head(ex, &answer, extent, keep, &mut head);
     if ex.heads.request.method == Method::Head {
-        body = Bytes::new();
+        body = 0..0;
     }
     ex.tally.status = answer.part.status(&object);
     ex.tally.cache = Some(report.outcome);
     ex.tally.bytes_out = body.len() as u64;
     ex.tally.answered = true;
-    let out = Outgoing {
-        head,
-        body: match body.is_empty() {
-            true => Payload::None,
-            false => Payload::Bytes(body),
-        },
-        tail: b"",
-    };
+    let out = Outgoing::with_part(head, bytes, body);
     ex.conn
         .client
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
@@ -118,9 +117,9 @@ pub(crate) fn has_it_already(ex: &Exchange<'_>, object: &Object) -> bool {
 /// Writes the head of an answer with all of a body that has so many bytes, where that is known.
 pub(crate) fn write_whole(
     ex: &Exchange<'_>,
-    object: &Object,
+    object: &Arc<Object>,
     report: &Report,
-    (len, coding): (Option<usize>, Coding),
+    extent: Extent,
     keep: bool,
     out: &mut Vec<u8>,
 ) {
@@ -128,9 +127,9 @@ pub(crate) fn write_whole(
         object,
         report,
         part: Part::Whole,
-        varies: selected::varies(ex, object, len),
+        varies: selected::varies(ex, object, extent.0),
     };
-    write_head(ex, &answer, (len, coding), keep, out);
+    write_head(ex, &answer, extent, keep, out);
 }
 
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
@@ -157,7 +156,7 @@ fn part(ex: &Exchange<'_>, object: &Object) -> Part {
 }
 
 /// Several ranges in one body (RFC 9110 section 14.6).
-fn several(ex: &Exchange<'_>, object: &Object, parts: &[std::ops::Range<u64>]) -> Part {
+fn several(ex: &Exchange<'_>, object: &Object, parts: &[Range<u64>]) -> Part {
     let id = ex.conn.worker.make_id();
     let boundary = format!("ringfence-{}", String::from_utf8_lossy(&id));
     let kind = object.head().value(Name::ContentType);
@@ -176,11 +175,7 @@ fn several(ex: &Exchange<'_>, object: &Object, parts: &[std::ops::Range<u64>]) -
     Part::Several(body.into(), boundary)
 }
 
-fn write_content_range(
-    writer: &mut HeadWriter<'_>,
-    part: Option<&std::ops::Range<u64>>,
-    len: usize,
-) {
+fn write_content_range(writer: &mut HeadWriter<'_>, part: Option<&Range<u64>>, len: usize) {
     writer.field_name(b"Content-Range");
     writer.value_part(b"bytes ");
     match part {
@@ -196,11 +191,55 @@ fn write_content_range(
     writer.end_field();
 }
 
+/// Bytes of an answer's body where they are known, and how it is delimited.
+type Extent = (Option<usize>, Coding);
+
 fn write_head(
     ex: &Exchange<'_>,
     answer: &Answer<'_>,
-    framing: (Option<usize>, Coding),
+    extent: Extent,
     keep: bool,
+    out: &mut Vec<u8>,
+) {
+    let now = now().as_secs();
+    let write = |out: &mut Vec<u8>| write_all_but_id(ex, answer, (extent, keep, now), out);
+    // What is coming has another head once its length is known.
+    if extent.0.is_some() && is_plain(ex, answer, keep) {
+        let subject = Subject {
+            object: answer.object,
+            route: ex.facts.found.expect("what has been routed").route,
+            report: answer.report,
+            second: now,
+        };
+        ex.epoch.rendered.write(&subject, out, write);
+    } else {
+        write(out);
+    }
+    let mut writer = HeadWriter::new(out);
+    let mut own = Own {
+        writer: &mut writer,
+        edits: Some(&ex.route().response_headers),
+    };
+    edits::write_id(ex, &mut own);
+    writer.end();
+}
+
+/// Whether the head, but for the request's id, is the same for all that ask for this within the same second.
+fn is_plain(ex: &Exchange<'_>, answer: &Answer<'_>, keep: bool) -> bool {
+    let head = &ex.heads.request;
+    matches!(answer.part, Part::Whole)
+        && keep
+        && head.version == Version::Http11
+        // What went to the origin first is told of it.
+        && ex.asked.is_none()
+        && !ex.epoch.plan.expose.server_timing
+        && answer.object.head().has(Name::Date)
+}
+
+fn write_all_but_id(
+    ex: &Exchange<'_>,
+    answer: &Answer<'_>,
+    (extent, keep, now): (Extent, bool, u64),
     out: &mut Vec<u8>,
 ) {
     let Answer {
@@ -223,7 +262,7 @@ fn write_head(
     };
     own.with(b"age", |writer| {
         writer.field_name(b"Age");
-        write_decimal(writer.value_buf(), object.age(now().as_secs()));
+        write_decimal(writer.value_buf(), object.age(now));
         writer.end_field();
     });
     if !object.head().has(Name::Date) {
@@ -250,14 +289,13 @@ fn write_head(
         Part::Whole | Part::Nothing => {}
     }
     if status != 204 && status != 304 {
-        match framing {
+        match extent {
             (Some(len), _) => writer.content_length(len as u64),
             (None, Coding::Chunked) => writer.chunked(),
             (None, Coding::Plain) => {}
         }
     }
     edits::write_persistence(ex, &mut writer, keep);
-    writer.end();
 }
 
 /// Copies the stored fields that go out in this form.
