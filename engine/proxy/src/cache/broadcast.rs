@@ -1,8 +1,8 @@
 //! Responses that are received for all who want them, on whichever core.
 //!
 //! The one that fetches is asked by the key's home to tell it of what comes once somebody else waits for it, and not before.
-//! The home tells the cores whose clients wait, each once for all of them. What passes between cores are views of one memory:
-//! nobody copies it, and who comes late has all from the start.
+//! The home tells the cores whose clients wait, each once for all of them. What passes between cores are views of what one of
+//! them fills: nobody copies it, and who comes late has all from the start.
 
 use std::rc::Rc;
 use std::sync::Arc;
