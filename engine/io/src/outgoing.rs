@@ -35,6 +35,24 @@ pub enum Payload {
     Bytes(Bytes),
 }
 
+impl From<Lease> for Payload {
+    fn from(lease: Lease) -> Self {
+        match lease.is_empty() {
+            true => Self::None,
+            false => Self::Lease(lease),
+        }
+    }
+}
+
+impl From<Bytes> for Payload {
+    fn from(bytes: Bytes) -> Self {
+        match bytes.is_empty() {
+            true => Self::None,
+            false => Self::Bytes(bytes),
+        }
+    }
+}
+
 impl AsRef<[u8]> for Payload {
     fn as_ref(&self) -> &[u8] {
         match self {

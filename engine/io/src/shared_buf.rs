@@ -46,6 +46,11 @@ impl SharedBuf {
         }
     }
 
+    /// Bytes for which there is room yet.
+    pub fn room(&self) -> usize {
+        self.memory.0.len() - self.len
+    }
+
     /// Adds bytes behind those that are there.
     ///
     /// # Panics
@@ -101,6 +106,7 @@ mod tests {
         buf.extend(b"def");
         assert_eq!((&*nothing, &*some), (&b""[..], &b"abc"[..]));
         assert_eq!(&*buf.so_far().slice(2..), b"cdef");
+        assert_eq!(buf.room(), 0);
         assert_eq!(buf.so_far().as_ptr(), some.as_ptr(), "nothing is copied");
         drop(buf);
         assert_eq!(&*some, b"abc");

@@ -204,20 +204,21 @@ impl Kept {
 /// Puts a piece behind what `head` already holds, framed for the way out.
 pub(crate) fn frame(
     mut head: Scratch,
-    data: Lease,
+    data: impl Into<Payload>,
     done: bool,
     trailers: Option<&Trailers>,
     coding: Coding,
 ) -> Outgoing {
+    let data = data.into();
     if coding == Coding::Plain {
         return Outgoing {
             head,
-            body: payload(data),
+            body: data,
             tail: b"",
         };
     }
     let trailers = trailers.filter(|_| done);
-    if data.is_empty() {
+    if data.as_ref().is_empty() {
         match (done, trailers) {
             (false, _) => {}
             (true, None) => head.extend_from_slice(b"0\r\n\r\n"),
@@ -229,10 +230,10 @@ pub(crate) fn frame(
             tail: b"",
         };
     }
-    chunk_header(&mut head, data.len());
+    chunk_header(&mut head, data.as_ref().len());
     if let Some(trailers) = trailers {
         // Rare enough to copy: one send carries the last chunk and the trailer section.
-        head.extend_from_slice(&data);
+        head.extend_from_slice(data.as_ref());
         head.extend_from_slice(b"\r\n");
         write_trailers(&mut head, trailers);
         return Outgoing {
@@ -244,16 +245,8 @@ pub(crate) fn frame(
     let tail: &'static [u8] = if done { b"\r\n0\r\n\r\n" } else { b"\r\n" };
     Outgoing {
         head,
-        body: payload(data),
+        body: data,
         tail,
-    }
-}
-
-fn payload(data: Lease) -> Payload {
-    if data.is_empty() {
-        Payload::None
-    } else {
-        Payload::Lease(data)
     }
 }
 

@@ -13,7 +13,7 @@ use ringfence_http::{Fault, Framing, HeadLimits, Name, Reason, RequestHead, Resp
 use ringfence_io::{Lease, Scratch, now, timeout_at};
 use smallvec::SmallVec;
 
-use crate::body::{Body, Prefix};
+use crate::body::{Body, Coding, Prefix};
 use crate::cache::{Asked, Reader, Report, Served};
 use crate::conn::Conn;
 use crate::epoch::Epoch;
@@ -65,6 +65,8 @@ pub(crate) struct Join {
     pub(crate) reader: Reader,
     /// The head, written for this client.
     pub(crate) head: Scratch,
+    /// How the body is delimited for it.
+    pub(crate) coding: Coding,
     /// Its connection stays.
     pub(crate) keep: bool,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ringfence_config::UpstreamId;
 use ringfence_http::Reason;
-use ringfence_io::{Lease, SharedBuf, now, spawn};
+use ringfence_io::{Lease, now, spawn, timeout_at};
 
 use crate::body::Body;
 use crate::cache::Broadcast;
@@ -14,10 +14,15 @@ use crate::epoch::Epoch;
 use crate::exchange::{Call, Exchange, Join, Station};
 use crate::worker::Worker;
 
-/// A response that is to be received for all who want it.
+/// How often to look, while all wait for a reader, whether that one takes anything.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// A response that is to be received for all who want it. Trailer fields are of no use to those who get it stored, and go to
+/// nobody.
 pub(crate) struct Common {
     pub(crate) broadcast: Broadcast,
-    pub(crate) memory: SharedBuf,
+    /// Nothing of it is left to come.
+    pub(crate) done: bool,
 }
 
 /// The same, once it is known how it goes out to the client for whom it was asked for.
@@ -51,12 +56,14 @@ enum Broken {
     Cut(Reason),
     /// The time of the request that it was begun for is over.
     OutOfTime,
+    /// It is not to be stored, and nobody is left who reads it.
+    Deserted,
 }
 
 /// Has the response received from now on, and answers this client, too, with what comes of it.
-pub(crate) fn start(ex: &Exchange<'_>, call: Call, shared: Shared) -> Station {
+pub(crate) async fn start(ex: &Exchange<'_>, call: Call, shared: Shared) -> Station {
     let Shared { body, common, join } = shared;
-    let mut gathering = Gathering {
+    let gathering = Gathering {
         worker: ex.conn.worker.clone(),
         epoch: ex.epoch.clone(),
         upstream: ex.upstream(),
@@ -68,15 +75,18 @@ pub(crate) fn start(ex: &Exchange<'_>, call: Call, shared: Shared) -> Station {
         reusable: ex.heads.response.keep_alive,
         answered: (ex.tally.status, ex.tally.latency()),
     };
-    // What has come with the head goes out with it.
-    let begun = gathering.take_pending();
-    spawn(gathering.run(begun));
+    if gathering.common.done {
+        gathering.run().await;
+    } else {
+        gathering.common.broadcast.announce();
+        spawn(gathering.run());
+    }
     Station::Join(join)
 }
 
 impl Gathering {
-    async fn run(mut self, begun: Result<bool, Broken>) {
-        let outcome = self.receive_rest(begun).await;
+    async fn run(mut self) {
+        let outcome = self.receive_rest().await;
         let Self {
             worker,
             epoch,
@@ -87,10 +97,11 @@ impl Gathering {
             answered,
             ..
         } = self;
-        let Common { broadcast, memory } = *common;
+        let broadcast = common.broadcast;
         match outcome {
             Ok(()) => {
-                broadcast.end(memory.so_far());
+                let whole = broadcast.whole().await;
+                broadcast.end(whole);
                 let fit = reusable && call.pending.is_empty();
                 let fit_for = fit.then_some((&*epoch, upstream));
                 call.settle(&worker, answered, fit_for);
@@ -100,28 +111,50 @@ impl Gathering {
                 broadcast.cut(reason);
             }
             Err(Broken::OutOfTime) => broadcast.cut(Reason::RequestTimeout),
+            Err(Broken::Deserted) => broadcast.cut(Reason::ClientGone),
         }
     }
 
-    async fn receive_rest(&mut self, begun: Result<bool, Broken>) -> Result<(), Broken> {
-        let mut done = begun?;
-        while !done {
+    async fn receive_rest(&mut self) -> Result<(), Broken> {
+        while !self.common.done {
+            self.wait_for_readers().await?;
             self.call.pending = self.receive().await?;
-            done = self.take_pending()?;
+            self.take_pending()?;
         }
         Ok(())
     }
 
-    /// Takes what has come; true where nothing is left to come. The last of it goes out when it is stored.
-    fn take_pending(&mut self) -> Result<bool, Broken> {
-        let Common { broadcast, memory } = &mut *self.common;
+    /// Takes what has come. The last of it goes out when it is stored.
+    fn take_pending(&mut self) -> Result<(), Broken> {
+        let Common { broadcast, done } = &mut *self.common;
         let piece = self.body.decode(&mut self.call.pending);
         let piece = piece.map_err(|fault| Broken::Cut(fault.from_upstream().reason))?;
-        memory.extend(&piece.data);
+        *done = piece.done;
+        broadcast.add(&piece.data, piece.done);
         if !piece.done && !piece.data.is_empty() {
-            broadcast.advance(memory.so_far());
+            broadcast.advance();
         }
-        Ok(piece.done)
+        Ok(())
+    }
+
+    /// Goes no faster than the slowest client where it is not to be stored, unless that one takes nothing while others wait.
+    async fn wait_for_readers(&self) -> Result<(), Broken> {
+        let broadcast = &self.common.broadcast;
+        while broadcast.flight().has_outgrown() {
+            let look = now() + LOOK_AGAIN;
+            let until = self.expires.map_or(look, |end| end.min(look));
+            match timeout_at(until, broadcast.wait_for_readers()).await {
+                Ok(true) => break,
+                Ok(false) => return Err(Broken::Deserted),
+                Err(_) if self.is_expired() => return Err(Broken::OutOfTime),
+                Err(_) => broadcast.hasten(),
+            }
+        }
+        Ok(())
+    }
+
+    fn is_expired(&self) -> bool {
+        self.expires.is_some_and(|end| end <= now())
     }
 
     async fn receive(&mut self) -> Result<Lease, Broken> {
@@ -129,7 +162,9 @@ impl Gathering {
         let late = now() + self.between;
         server.set_recv_deadline(Some(self.expires.map_or(late, |end| end.min(late))));
         let most = self.body.expected().min(self.worker.piece());
-        match server.recv_sized(most).await {
+        let flight = self.common.broadcast.flight();
+        let received = flight.unless_deserted(server.recv_sized(most)).await;
+        match received.ok_or(Broken::Deserted)? {
             Ok(more) if more.is_empty() => {
                 let ended = self
                     .body
@@ -141,7 +176,7 @@ impl Gathering {
             Err(error) if error.kind() != ErrorKind::TimedOut => {
                 Err(Broken::Cut(Reason::UpstreamReset))
             }
-            Err(_) if self.expires.is_some_and(|end| end <= now()) => Err(Broken::OutOfTime),
+            Err(_) if self.is_expired() => Err(Broken::OutOfTime),
             Err(_) => Err(Broken::Cut(Reason::BetweenBytesTimeout)),
         }
     }

@@ -70,6 +70,7 @@ mod selected;
 mod serve;
 mod share;
 mod stations;
+mod stretch;
 mod tag;
 mod tags;
 mod transit;

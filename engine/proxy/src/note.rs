@@ -9,6 +9,7 @@ use ringfence_coding::ContentCoding;
 use ringfence_http::Reason;
 
 use crate::pattern::UrlPattern;
+use crate::stretch::Stretch;
 
 /// A message from one core's cache to another's.
 pub struct CacheNote(pub(crate) Note);
@@ -108,22 +109,36 @@ pub(crate) enum Note {
         flight: FlightKey,
         leader: Asker,
         head: Arc<Object>,
-        length: usize,
-        so_far: Bytes,
+        /// Bytes of its body, where they were announced.
+        announced: Option<usize>,
+        so_far: Stretch,
         from: usize,
     },
-    /// To the same: more of its body has come. This is all of it so far.
+    /// To the same: more of its body has come.
     More {
         leader: Asker,
-        so_far: Bytes,
+        news: News,
         from: usize,
     },
     /// Back to the one that told: the next may come.
     Took { leader: Asker, by: usize },
-    /// To the same: nothing more of it comes.
+    /// To the same, of what may not be stored: all have read so much of it here, or nobody reads it any more.
+    Read {
+        leader: Asker,
+        by: usize,
+        until: Option<usize>,
+    },
+    /// To the one that was told: cut off who has not read so much of it, and takes nothing while others wait. Whether
+    /// others have is said.
+    Hasten {
+        leader: Asker,
+        until: usize,
+        others: bool,
+    },
+    /// To the same: nothing more of it comes but this.
     Over {
         leader: Asker,
-        so_far: Bytes,
+        so_far: Stretch,
         end: End,
     },
     /// To all that may hold an older one: this one takes its place.
@@ -146,6 +161,14 @@ pub(crate) enum Note {
         /// Who waits until it is done, where somebody does.
         done: Option<Sender<()>>,
     },
+}
+
+/// What another core is told of a response that is coming.
+pub(crate) struct News {
+    /// What has come since it was told last.
+    pub(crate) so_far: Stretch,
+    /// It is more than may be stored.
+    pub(crate) outgrown: bool,
 }
 
 /// What a stored response was coded to.

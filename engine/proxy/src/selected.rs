@@ -12,7 +12,7 @@ use crate::keys;
 /// The form of a stored response that the client is sent, and whether others may be sent another. Where it is not there yet, it
 /// is asked for, and the response goes out as it is.
 pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> (Arc<Object>, bool) {
-    let varies = varies(ex, &object, object.body.len());
+    let varies = varies(ex, &object, Some(object.body.len()));
     let rules = ex.route().compress.as_ref().filter(|_| varies);
     let Some(coding) = rules.and_then(|rules| wanted(ex, &rules.codings)) else {
         return (object, varies);
@@ -28,14 +28,14 @@ pub(crate) fn form(ex: &Exchange<'_>, object: Arc<Object>) -> (Arc<Object>, bool
     (object, varies)
 }
 
-/// Whether others may be sent a stored response, whose body has so many bytes, in another form.
-pub(crate) fn varies(ex: &Exchange<'_>, object: &Object, len: usize) -> bool {
+/// Whether others may be sent a stored response, whose body has so many bytes where that is known, in another form.
+pub(crate) fn varies(ex: &Exchange<'_>, object: &Object, len: Option<usize>) -> bool {
     let head = object.head();
     let candidate = Candidate {
         status: object.status,
         fields: head.fields,
         bytes: head.bytes,
-        length: Some(len as u64),
+        length: len.map(|len| len as u64),
     };
     let rules = ex.route().compress.as_ref();
     rules.is_some_and(|rules| candidate.is_fit(rules))

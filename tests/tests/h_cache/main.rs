@@ -1,5 +1,7 @@
 //! The cache: what is answered from it, what never is, and who shares what.
 
+mod chunked;
+mod gate;
 mod http;
 mod invalidation;
 mod renewed;

@@ -2,50 +2,13 @@
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ringfence_tests::kit::pattern;
-use ringfence_tests::{Client, Launch, Origin, Ringfence, Visit, eventually};
+use ringfence_tests::{Client, Launch, Origin, Visit, eventually};
 
+use crate::gate::{GET, Gate, MANY, Until, asking};
 use crate::{KEPT, cached, how, start};
-
-const GET: &str = "GET /x HTTP/1.1\r\nHost: test.example\r\n\r\n";
-
-/// With so many connections every worker is asked.
-const MANY: usize = 12;
-
-/// How far the answers of an origin may go.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Until {
-    Nothing,
-    Half,
-    End,
-    /// No further: the origin goes away.
-    Death,
-}
-
-/// Holds the answers of an origin back.
-#[derive(Clone)]
-struct Gate(Arc<(Mutex<Until>, Condvar)>);
-
-impl Gate {
-    fn at(until: Until) -> Gate {
-        Gate(Arc::new((Mutex::new(until), Condvar::new())))
-    }
-
-    fn opens(&self, until: Until) {
-        *self.0.0.lock().expect("the gate") = until;
-        self.0.1.notify_all();
-    }
-
-    /// Waits until it is open so far, and says how far it is.
-    fn wait(&self, until: Until) -> Until {
-        let (gate, changed) = &*self.0;
-        let at = gate.lock().expect("the gate");
-        *changed.wait_while(at, |at| *at < until).expect("the gate")
-    }
-}
 
 /// An origin whose answers, kept under the tag `t`, go as far as the gate allows; `body` is given the number of the request.
 fn gated(gate: &Gate, fields: &'static str, body: fn(usize) -> Vec<u8>) -> Origin {
@@ -87,16 +50,6 @@ fn half(number: usize) -> Vec<u8> {
 
 fn rest(number: usize) -> Vec<u8> {
     numbered(number)[20_000..].to_vec()
-}
-
-/// Clients that ask, each on a connection of its own.
-fn asking(ringfence: &Ringfence, request: &str, count: usize) -> Vec<Client> {
-    let ask = |_| {
-        let mut client = ringfence.client();
-        client.says(request);
-        client
-    };
-    (0..count).map(ask).collect()
 }
 
 /// The head that comes next, without its body.
@@ -407,33 +360,4 @@ fn who_insists_on_a_response_of_his_own_gets_one() {
     let mut insisting = asking(&ringfence, &insisting, 1);
     gate.opens(Until::End);
     assert_eq!(insisting[0].hears().expect(200).body, numbered(1));
-}
-
-/// How much is to come is not known before its end: nobody may be given the first of what may be too much to be stored.
-#[test]
-fn what_comes_in_chunks_is_given_to_others_when_it_is_whole() {
-    let gate = Gate::at(Until::Half);
-    let inner = gate.clone();
-    let app = Origin::serving("chunks", move |visit| {
-        while visit.request()?.is_some() {
-            visit.send(format!(
-                "HTTP/1.1 200 OK\r\n{KEPT}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
-            ))?;
-            inner.wait(Until::End);
-            visit.send("3\r\ndef\r\n0\r\n\r\n")?;
-        }
-        Ok(())
-    });
-    let ringfence = start(&app, "");
-    let mut first = asking(&ringfence, GET, 1);
-    eventually("it is asked for", || app.served() == 1);
-    let mut others = asking(&ringfence, GET, MANY);
-    for client in &mut others {
-        client.hears_nothing(Duration::from_millis(5));
-    }
-    gate.opens(Until::End);
-    for client in first.iter_mut().chain(&mut others) {
-        assert_eq!(client.hears().expect(200).text(), "abcdef");
-    }
-    assert_eq!(app.served(), 1);
 }

@@ -133,8 +133,6 @@ pub(crate) struct Recording {
     pub(crate) body: Vec<u8>,
     /// Bytes that it may have.
     pub(crate) most: usize,
-    /// Bytes of the body that have been sent on.
-    pub(crate) sent: usize,
     pub(crate) aside: Aside,
 }
 

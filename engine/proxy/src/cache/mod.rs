@@ -14,6 +14,7 @@
 //! | `forms`, `workbench` | coded forms of what is stored, and those that are being made |
 //! | `broadcast` | what comes for several, from the core that receives it to all that want it |
 //! | `flight` | the same, as one core has it and its clients read it |
+//! | `filling` | the memory that its body takes |
 //! | `purges` | how purges reach all cores |
 //! | `aside` | memory of what is under way to the store |
 //! | `asked` | what an exchange wants of the cache, and what is reported of it |
@@ -24,6 +25,7 @@ mod asked;
 mod broadcast;
 mod claim;
 mod desk;
+mod filling;
 mod flight;
 mod forms;
 mod home;
@@ -53,7 +55,8 @@ pub(crate) use self::broadcast::Broadcast;
 pub(crate) use self::claim::Claim;
 use self::desk::Desk;
 pub(crate) use self::desk::Turn;
-pub(crate) use self::flight::{Flight, Reader};
+pub(crate) use self::filling::Filling;
+pub(crate) use self::flight::{Flight, Portion, Reader};
 pub(crate) use self::purges::order;
 use self::waiting::Waiting;
 use self::workbench::Workbench;
@@ -233,20 +236,18 @@ impl Cache {
                 flight,
                 leader,
                 head,
-                length,
+                announced,
                 so_far,
                 from,
-            } => self.hear_of(
-                &flight,
-                Flight::new(leader, head, length, so_far, None),
-                from,
-            ),
-            Note::More {
-                leader,
-                so_far,
-                from,
-            } => self.hear_more(leader, so_far, from),
+            } => self.hear_of(&flight, leader, head, (announced, so_far), from),
+            Note::More { leader, news, from } => self.hear_more(leader, news, from),
             Note::Took { leader, by } => self.go_on(leader, by),
+            Note::Read { leader, by, until } => self.hear_read(leader, by, until),
+            Note::Hasten {
+                leader,
+                until,
+                others,
+            } => self.hear_haste(leader, until, others),
             Note::Over {
                 leader,
                 so_far,

@@ -8,6 +8,7 @@ use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wante
 use ringfence_http::{FieldCopier, HeadWriter, Method, Name, Version, write_decimal};
 use ringfence_io::{Outgoing, Scratch, now};
 
+use crate::body::Coding;
 use crate::cache::Report;
 use crate::cache_fields;
 use crate::compress;
@@ -81,7 +82,8 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     let keep = keeps_client(ex);
     let (bytes, mut body) = answer.part.body(&object);
     let mut head = Scratch::take();
-    write_head(ex, &answer, body.len(), keep, &mut head);
+    let extent = (Some(body.len()), Coding::Plain);
+    write_head(ex, &answer, extent, keep, &mut head);
     if ex.heads.request.method == Method::Head {
         body = 0..0;
     }
@@ -115,12 +117,12 @@ pub(crate) fn has_it_already(ex: &Exchange<'_>, object: &Object) -> bool {
     told == Condition::NotModified
 }
 
-/// Writes the head of an answer with all of a body that has so many bytes.
+/// Writes the head of an answer with all of a body that has so many bytes, where that is known.
 pub(crate) fn write_whole(
     ex: &Exchange<'_>,
     object: &Arc<Object>,
     report: &Report,
-    len: usize,
+    extent: Extent,
     keep: bool,
     out: &mut Vec<u8>,
 ) {
@@ -128,9 +130,9 @@ pub(crate) fn write_whole(
         object,
         report,
         part: Part::Whole,
-        varies: selected::varies(ex, object, len),
+        varies: selected::varies(ex, object, extent.0),
     };
-    write_head(ex, &answer, len, keep, out);
+    write_head(ex, &answer, extent, keep, out);
 }
 
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
@@ -192,10 +194,20 @@ fn write_content_range(writer: &mut HeadWriter<'_>, part: Option<&Range<u64>>, l
     writer.end_field();
 }
 
-fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, len: usize, keep: bool, out: &mut Vec<u8>) {
+/// Bytes of an answer's body where they are known, and how it is delimited.
+type Extent = (Option<usize>, Coding);
+
+fn write_head(
+    ex: &Exchange<'_>,
+    answer: &Answer<'_>,
+    extent: Extent,
+    keep: bool,
+    out: &mut Vec<u8>,
+) {
     let now = now().as_secs();
-    let write = |out: &mut Vec<u8>| write_all_but_id(ex, answer, (len, keep, now), out);
-    if is_plain(ex, answer, keep) {
+    let write = |out: &mut Vec<u8>| write_all_but_id(ex, answer, (extent, keep, now), out);
+    // What is coming has another head once its length is known.
+    if extent.0.is_some() && is_plain(ex, answer, keep) {
         let subject = Subject {
             object: answer.object,
             route: ex.facts.found.expect("what has been routed").route,
@@ -230,7 +242,7 @@ fn is_plain(ex: &Exchange<'_>, answer: &Answer<'_>, keep: bool) -> bool {
 fn write_all_but_id(
     ex: &Exchange<'_>,
     answer: &Answer<'_>,
-    (len, keep, now): (usize, bool, u64),
+    (extent, keep, now): (Extent, bool, u64),
     out: &mut Vec<u8>,
 ) {
     let Answer {
@@ -280,7 +292,11 @@ fn write_all_but_id(
         Part::Whole | Part::Nothing => {}
     }
     if status != 204 && status != 304 {
-        writer.content_length(len as u64);
+        match extent {
+            (Some(len), _) => writer.content_length(len as u64),
+            (None, Coding::Chunked) => writer.chunked(),
+            (None, Coding::Plain) => {}
+        }
     }
     edits::write_persistence(ex, &mut writer, keep);
 }

@@ -3,12 +3,12 @@
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
-use bytes::Bytes;
 use ringfence_cache::{RequestControl, Verdict};
-use ringfence_http::{Name, Reason};
-use ringfence_io::{Outgoing, Payload, Scratch, now};
+use ringfence_http::{Name, Reason, Version};
+use ringfence_io::{Outgoing, Scratch, now};
 
-use crate::cache::{Flight, Reader, Report};
+use crate::body::{Coding, frame};
+use crate::cache::{Flight, Portion, Reader, Report};
 use crate::exchange::{Exchange, Hit, Join, Next, Station};
 use crate::forwarded::selects;
 use crate::note::Way;
@@ -38,7 +38,7 @@ pub(crate) fn enter(
     if ex.conn.worker.cache.store.borrow().refuses(object) {
         return Err(Way::Not(flight.leader));
     }
-    if flight.is_cut() {
+    if !flight.can_be_joined() {
         return Err(Way::Streamed);
     }
     let cache = ex.conn.worker.cache.clone();
@@ -50,19 +50,31 @@ pub(crate) fn enter(
         let object = object.clone();
         return Ok(Station::Hit(Hit { object, report }));
     }
-    let keep = hit::keeps_client(ex);
+    let length = flight.length();
+    let coding = match ex.heads.request.version {
+        Version::Http11 if length.is_none() => Coding::Chunked,
+        _ => Coding::Plain,
+    };
+    // Without either, the end of the connection is that of the body.
+    let delimited = length.is_some() || coding == Coding::Chunked;
+    let keep = delimited && hit::keeps_client(ex);
     let mut head = Scratch::take();
-    hit::write_whole(ex, object, &report, flight.length, keep, &mut head);
+    hit::write_whole(ex, object, &report, (length, coding), keep, &mut head);
     ex.tally.status = object.status;
     ex.tally.cache = Some(report.outcome);
     let reader = flight.reader();
-    Ok(Station::Join(Join { reader, head, keep }))
+    Ok(Station::Join(Join {
+        reader,
+        head,
+        coding,
+        keep,
+    }))
 }
 
 /// Answers, and ends the exchange.
 pub(crate) async fn send(ex: &mut Exchange<'_>, join: Join) -> Station {
-    let Join { reader, head, keep } = join;
-    if let Err(reason) = pass_on(ex, &reader, head).await {
+    let keep = join.keep;
+    if let Err(reason) = pass_on(ex, join).await {
         ex.tally.reason = Some(reason);
         return Station::Finish(Next::Abort);
     }
@@ -74,38 +86,53 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, join: Join) -> Station {
 }
 
 /// Sends the head with what of the body is there, and then the rest as it comes.
-async fn pass_on(ex: &mut Exchange<'_>, reader: &Reader, head: Scratch) -> Result<(), Reason> {
+async fn pass_on(ex: &mut Exchange<'_>, join: Join) -> Result<(), Reason> {
+    let Join {
+        reader,
+        mut head,
+        coding,
+        ..
+    } = join;
     let mut taken = 0;
-    let mut head = Some(head);
-    while head.is_some() || taken < reader.length() {
-        let (head, data) = match head.take() {
-            Some(head) => (head, reader.ready(taken)),
-            None => (Scratch::none(), in_time(ex, reader, taken).await?),
-        };
+    let mut portion = reader.first();
+    loop {
+        let Portion { data, last } = portion;
         taken += data.len();
-        let body = match data.is_empty() {
-            true => Payload::None,
-            false => Payload::Bytes(data),
-        };
-        let tail = b"";
-        deliver(ex, Outgoing { head, body, tail }).await?;
+        deliver(ex, &reader, frame(head, data, last, None, coding)).await?;
         ex.tally.bytes_out = taken as u64;
+        if last || is_in_vain(ex, &reader) {
+            return Ok(());
+        }
+        portion = in_time(ex, &reader, taken).await?;
+        head = match coding {
+            Coding::Chunked => Scratch::take(),
+            Coding::Plain => Scratch::none(),
+        };
     }
-    Ok(())
+}
+
+/// Whether nobody reads it, and it is not to be stored either.
+fn is_in_vain(ex: &mut Exchange<'_>, reader: &Reader) -> bool {
+    let in_vain = ex.conn.client.is_nobody() && reader.has_outgrown();
+    if let (true, Some(asked)) = (in_vain, &mut ex.asked) {
+        asked.report.stored = false;
+    }
+    in_vain
 }
 
 /// What comes behind the first `taken` bytes, while the client is there to have it.
-async fn in_time(ex: &Exchange<'_>, reader: &Reader, taken: usize) -> Result<Bytes, Reason> {
+async fn in_time(ex: &Exchange<'_>, reader: &Reader, taken: usize) -> Result<Portion, Reason> {
     let next = unless_gone(&ex.conn.client, reader.next(taken));
     let next = ex.within(next).await?;
     next.ok_or(Reason::ClientGone)?
 }
 
-async fn deliver(ex: &mut Exchange<'_>, out: Outgoing) -> Result<(), Reason> {
+async fn deliver(ex: &mut Exchange<'_>, reader: &Reader, out: Outgoing) -> Result<(), Reason> {
     let client = &ex.conn.client;
     client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
-    ex.within(client.send(out)).await?.map_err(of_client)
+    let sending = reader.unless_cut(client.send(out));
+    ex.within(sending).await??.map_err(of_client)
 }
 
 fn of_client(error: io::Error) -> Reason {

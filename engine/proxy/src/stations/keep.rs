@@ -7,11 +7,11 @@ use ringfence_cache::{
     Asked as Request, Circumstances, Head, Heuristic, NotStored, Object, Purge, Received,
     RequestControl, ResponseControl, Vary, Verdict, in_force, says_how_long, storable, user,
 };
-use ringfence_http::{Framing, Name, ResponseHead};
-use ringfence_io::{Lease, SharedBuf, now, shelve, unix_now};
+use ringfence_http::{Fault, Framing, Name, ResponseHead};
+use ringfence_io::{now, shelve, unix_now};
 
 use crate::body::Body;
-use crate::cache::{Broadcast, Fill, Recording, Report, Served};
+use crate::cache::{Broadcast, Fill, Filling, Recording, Report, Served};
 use crate::exchange::{Call, Exchange, Hit};
 use crate::forwarded::{self, Forwarded};
 use crate::gather::Common;
@@ -19,11 +19,6 @@ use crate::note::Purged;
 use crate::recode::keep_forms;
 use crate::stations::lookup::ttl;
 use crate::tags;
-
-/// Bytes of a body of unknown length that are held back until all of it is there and stored, while others may wait for it: who
-/// had begun with it could not be helped once there is more than may be stored. Of a longer one those who wait are told to go
-/// for themselves, and it is sent on as it comes.
-const HELD_BACK: usize = 1 << 20;
 
 /// What is to become of a response.
 pub(crate) enum Kept {
@@ -34,11 +29,13 @@ pub(crate) enum Kept {
     Answer(Hit),
     /// What is stored is to stand in for it.
     StandIn,
+    /// Its body is none, and nothing of it has been passed on.
+    Broken(Fault),
 }
 
 /// Looks at the head of a final response: says whether what is stored is to be used instead, and else begins to
 /// record what is to be stored.
-pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Kept {
+pub(crate) fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Kept {
     invalidate(ex, call);
     let Some(mut asked) = ex.asked.take() else {
         return Kept::PassOn;
@@ -58,12 +55,19 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &Call, body: &mut Body) -> Ke
             Ok(recording) => {
                 body.see_all();
                 asked.report.stored = true;
-                match share(ex, call, fill, recording) {
-                    Ok(common) => {
+                match share(ex, call, body, fill, recording) {
+                    Shared::With(common, unfit) => {
+                        asked.report.stored = unfit.is_none();
+                        asked.report.detail = unfit;
                         ex.asked = Some(asked);
                         return Kept::Share(common);
                     }
-                    Err(fill) => asked.fill = Some(*fill),
+                    Shared::Not(fill) => asked.fill = Some(*fill),
+                    Shared::Broken(fill, fault) => {
+                        asked.fill = Some(*fill);
+                        ex.asked = Some(asked);
+                        return Kept::Broken(fault);
+                    }
                 }
             }
             Err(why) => {
@@ -84,38 +88,27 @@ pub(crate) fn records(ex: &Exchange<'_>) -> bool {
     fill.is_some_and(|fill| fill.recording.is_some())
 }
 
-/// Records a piece of the body, with the last one stores the response, and gives what is to be sent on now. Nothing is while
-/// others wait for the whole of it: how fast its client reads is no matter of theirs.
-pub(crate) fn record(ex: &mut Exchange<'_>, data: Lease, done: bool) -> Option<Lease> {
+/// Records a piece of the body, and with the last one stores the response.
+pub(crate) fn record(ex: &mut Exchange<'_>, data: &[u8], done: bool) {
     let Some(fill) = ex.asked.as_mut().and_then(|asked| asked.fill.as_mut()) else {
-        return Some(data);
+        return;
     };
     let Some(recording) = &mut fill.recording else {
-        return Some(data);
+        return;
     };
-    if !recording.has_room(data.len()) {
-        let held = [&recording.body[recording.sent..], &data].concat();
-        let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
-        release(fill.expect("it was recorded"));
-        return Some(Lease::copy_from(&held));
+    let fits = recording.has_room(data.len());
+    if fits {
+        recording.body.extend_from_slice(data);
     }
-    recording.body.extend_from_slice(&data);
-    if !done && fill.claim.is_some() && recording.body.len() <= HELD_BACK {
-        return None;
+    if fits && !done {
+        return;
     }
-    let unsent = &recording.body[recording.sent..];
-    let out = match unsent.len() == data.len() {
-        true => data,
-        false => Lease::copy_from(unsent),
-    };
-    recording.sent = recording.body.len();
-    if done {
-        let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
-        finish(ex, fill.expect("it was recorded"));
-    } else if let Some(claim) = fill.claim.take() {
-        claim.give_up();
+    let fill = ex.asked.as_mut().and_then(|asked| asked.fill.take());
+    let fill = fill.expect("it was recorded");
+    match fits {
+        true => finish(ex, fill),
+        false => release(fill),
     }
-    Some(out)
 }
 
 /// What is stored stands in for what came, or for what did not come. Those who wait for it go for themselves.
@@ -229,45 +222,85 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit
         control,
         body: Vec::new(),
         most,
-        sent: 0,
         aside,
     })
 }
 
-/// Shares the response from its head on with all who wait for it, or has it recorded. Shared it is where all of it can be stored
-/// whatever comes, as its length is known and its memory set aside, where some of it has yet to come, and where it is for
-/// others at all. While the request is still being sent, it is this exchange's to receive.
+/// Whether a response is shared.
+enum Shared {
+    /// It is; why it is not stored all the same is said, where that is known already.
+    With(Box<Common>, Option<&'static str>),
+    Not(Box<Fill>),
+    /// What has come of its body is none.
+    Broken(Box<Fill>, Fault),
+}
+
+/// Shares the response from its head on with all who wait for it, or has it recorded. Shared it is where some of it has yet to
+/// come, or may have to, and where it is for others at all. While the request is still being sent, it is this exchange's to
+/// receive.
 fn share(
     ex: &Exchange<'_>,
-    call: &Call,
+    call: &mut Call,
+    body: &mut Body,
     mut fill: Fill,
     mut recording: Recording,
-) -> Result<Box<Common>, Box<Fill>> {
+) -> Shared {
     let length = match ex.heads.response.framing {
-        Framing::Length(length) => length as usize,
-        _ => 0,
+        Framing::Length(length) => Some(length as usize),
+        Framing::Chunked => None,
+        Framing::None | Framing::UntilClose => Some(0),
     };
-    let coming = length > call.pending.len() && call.upload.is_none();
+    let coming = length.is_none_or(|length| length > call.pending.len());
     if coming && let Some(claim) = fill.claim.take() {
-        let control = recording.control.clone();
-        let response = &ex.heads.response;
-        let head = make(ex, &fill, response, &call.head, control, Bytes::new());
-        let now = now().as_secs();
-        let lasts =
-            |head: &Arc<Object>| head.judge(&RequestControl::default(), now) == Verdict::Fresh;
-        match head.filter(lasts) {
+        match shared_head(ex, call, &fill, &recording) {
             Some(head) => {
-                return Ok(Box::new(Common {
-                    broadcast: Broadcast::begin(claim, fill.key, head, length, recording.aside),
-                    memory: SharedBuf::with_capacity(length),
-                }));
+                let piece = match body.decode(&mut call.pending) {
+                    Ok(piece) => piece,
+                    Err(fault) => {
+                        fill.claim = Some(claim);
+                        return Shared::Broken(Box::new(fill), fault);
+                    }
+                };
+                let margin = ex.conn.worker.cache.margin.clone();
+                let filling = match length {
+                    Some(length) => Filling::announced(margin, length),
+                    None => Filling::growing(margin, recording.most),
+                };
+                let memory = (length, recording.aside);
+                let mut broadcast = Broadcast::begin(claim, fill.key, head, memory, filling);
+                let done = piece.done;
+                let unfit = broadcast.add(&piece.data, done);
+                return Shared::With(Box::new(Common { broadcast, done }), unfit);
             }
             None => claim.give_up(),
         }
     }
-    recording.body.reserve_exact(length);
+    recording.body.reserve_exact(length.unwrap_or(0));
     fill.recording = Some(recording);
-    Err(Box::new(fill))
+    Shared::Not(Box::new(fill))
+}
+
+/// What of a response can be shared before its body is there; nothing where it is of no use to others.
+fn shared_head(
+    ex: &Exchange<'_>,
+    call: &Call,
+    fill: &Fill,
+    recording: &Recording,
+) -> Option<Arc<Object>> {
+    if call.upload.is_some() {
+        return None;
+    }
+    let control = recording.control.clone();
+    let head = make(
+        ex,
+        fill,
+        &ex.heads.response,
+        &call.head,
+        control,
+        Bytes::new(),
+    )?;
+    let fresh = head.judge(&RequestControl::default(), now().as_secs()) == Verdict::Fresh;
+    fresh.then_some(head)
 }
 
 /// What counts of the directives of a response on this route.

@@ -35,6 +35,7 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
         Kept::Share(common) => Some(common),
         Kept::Answer(stored) => return Ok(Passed::On(hit::answer(ex, stored).await)),
         Kept::StandIn => return Err(Failure::Stale),
+        Kept::Broken(fault) => return Err(Failure::by_server(fault)),
     };
     let stored = common.is_some() || keep::records(ex);
     let (form, coder) = form(ex, call, framing, stored);
@@ -52,6 +53,7 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
         let join = Join {
             reader,
             head: out,
+            coding,
             keep,
         };
         let shared = Shared { body, common, join };
@@ -138,13 +140,12 @@ async fn pump(
             done,
             trailers,
         } = next_piece(ex, call, body)?;
-        if let Some(data) = keep::record(ex, data, done) {
-            let message = frame(out, data, done, trailers.as_ref(), coding);
-            if !message.is_empty() {
-                send(ex, call, message).await?;
-            }
-            out = Scratch::none();
+        keep::record(ex, &data, done);
+        let message = frame(out, data, done, trailers.as_ref(), coding);
+        if !message.is_empty() {
+            send(ex, call, message).await?;
         }
+        out = Scratch::none();
         if done {
             return Ok(());
         }

@@ -295,8 +295,9 @@ impl Book {
             return Err("a stored answer to a request that changes something".to_owned());
         }
         may_be_shared(asked, answer, &self.asked)?;
-        // Who is given it as it comes sees it break off where its origin did.
-        if body.cut.is_none() && (answer.sent.is_none() || !answer.has_end) {
+        // Who is given it as it comes sees it break off where its origin did; who has it already needs none of it.
+        let is_part = answer.sent.is_none() || !answer.has_end;
+        if is_part && body.cut.is_none() && status != 304 {
             return Err("what may be a part".to_owned());
         }
         if last.request != id {
@@ -313,7 +314,13 @@ impl Book {
             return Ok(format!("renewed {how}"));
         }
         self.may_be_answered_unasked(id, asked, answer, last, head, &how)?;
-        Ok(how)
+        let most = asked.page.rules().max_object.unwrap_or(usize::MAX);
+        let word = match head.get("transfer-encoding") {
+            Some(_) if answer.len > most => format!("{how} of what was not stored"),
+            Some(_) => format!("{how} in chunks"),
+            None => how,
+        };
+        Ok(word)
     }
 
     /// An answer of the proxy's own.
@@ -483,7 +490,14 @@ impl Book {
             let itself = std::ptr::eq(other, owner) || std::ptr::eq(other, asked);
             apart || itself || before(other, owner) || before(owner, other)
         });
+        // Whoever is told late that a request has changed something may have named the page in it.
+        let changing = self.asked.values().any(|other| {
+            let since = owner.began.order;
+            let late = other.ended.is_none_or(|mark| mark.order > since);
+            late && !matches!(other.method, "GET" | "HEAD")
+        });
         if !(alone
+            && !changing
             && spelt_alike
             && owner.stored
             && over

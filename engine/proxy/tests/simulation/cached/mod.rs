@@ -37,6 +37,8 @@ const MOST_STEPS: u64 = 20_000_000;
 /// What runs must come to: answers of every kind.
 const REACH: &[&str] = &[
     "HIT",
+    "HIT in chunks",
+    "HIT of what was not stored",
     "UPDATING",
     "STALE",
     "own MISS",

@@ -333,10 +333,12 @@ fn fields(given: &Given, dice: &mut Dice) -> String {
 /// The length of a content, which is always the same.
 fn length(content: u64, status: u16) -> usize {
     let mut dice = Dice::of(content, 5);
-    match dice.below(10) {
+    match dice.below(30) {
         _ if status == 204 => 0,
-        0 => 0,
-        1 => dice.below(40_000) as usize,
+        0..=2 => 0,
+        3..=5 => dice.below(40_000) as usize,
+        // More than a small cache has room for on its way.
+        6 => dice.below(400_000) as usize,
         _ => dice.below(4_000) as usize,
     }
 }
