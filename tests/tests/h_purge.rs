@@ -1,7 +1,7 @@
 //! Purging: what is covered is not answered with any more once the call has returned, on whichever core.
 
 use ringfence_tests::{
-    Origin, Outcome, Response, Ringfence, Visit, command, eventually, site_with,
+    Origin, Outcome, Response, Ringfence, Visit, command, eventually, site_with, upstream_table,
 };
 use serde_json::Value;
 
@@ -266,4 +266,50 @@ fn what_the_caches_do_is_counted() {
         told["total"]["hits"].as_f64()
     );
     assert!(metrics.sum("ringfence_cache_entries", &[]) >= 1.0);
+}
+
+#[test]
+fn what_is_stored_is_counted_by_route() {
+    let origin = origin();
+    let route = |name: &str| {
+        format!(
+            "[[route]]\nname = \"{name}\"\npath = \"/{name}/*\"\nupstream = \"app\"\ncache = true\n"
+        )
+    };
+    let site = |names: [&str; 2]| {
+        let app = upstream_table("app", &[&origin], "check = \"off\"");
+        let routes = names.map(route).concat();
+        format!("[[listener]]\naddress = \"127.0.0.1:0\"\n{routes}{app}")
+    };
+    let ringfence = Ringfence::start(&site(["a", "b"]));
+    fill(&ringfence, &origin, &["/a/1", "/a/2", "/b/1"]);
+    // What each of the names has of entries, if it has any.
+    let entries = |names: [&str; 4]| {
+        let text = ringfence.admin_get("/cache/stats").expect(200).text();
+        let stats: Value = serde_json::from_str(&text).expect("JSON");
+        let routes = stats["routes"].as_array().expect("a list").clone();
+        names.map(|name| {
+            let found = routes.iter().find(|route| route["route"] == name);
+            let entries = found.map_or(0, |route| route["entries"].as_u64().expect("a number"));
+            let bytes = found.map_or(0, |route| route["bytes"].as_u64().expect("a number"));
+            assert_eq!(entries == 0, bytes == 0, "{text}");
+            entries
+        })
+    };
+    let names = ["a", "b", "c", "(none)"];
+    // Each is stored by its home, and by the other worker once that is asked.
+    eventually("all are counted", || entries(names) == [4, 2, 0, 0]);
+    let metrics = ringfence.metrics();
+    let of = |route| metrics.sum("ringfence_cache_route_entries", &[("route", route)]);
+    assert_eq!([of("a"), of("b")], [4.0, 2.0]);
+    assert!(metrics.sum("ringfence_cache_route_bytes", &[("route", "a")]) > 0.0);
+
+    ringfence.reload(&site(["b", "c"]));
+    assert_eq!(
+        entries(names),
+        [0, 2, 0, 4],
+        "none is lost when a route goes"
+    );
+    purge(&ringfence, &["--all"]).succeeded();
+    eventually("what is purged goes", || entries(names) == [0; 4]);
 }

@@ -50,5 +50,5 @@ pub use reuse::{Verdict, judge, judge_purged};
 pub use rules::{in_force, says_how_long};
 pub use seconds::Seconds;
 pub use storable::{Asked, NotStored, storable};
-pub use store::{Found, Key, MOST_VARIANTS, Purge, Refused, Stats, Store, Stored};
+pub use store::{Found, Holdings, Key, MOST_VARIANTS, Purge, Refused, Stats, Store, Stored};
 pub use vary::Vary;

@@ -41,6 +41,7 @@ pub struct Object {
     selection: Box<[u8]>,
     tags: Box<[u64]>,
     generation: u64,
+    group: u64,
     forms: Option<Box<Forms>>,
 }
 
@@ -69,6 +70,8 @@ pub struct Circumstances<'a> {
     pub generation: u64,
     /// Hashes of its tags.
     pub tags: &'a [u64],
+    /// A hash of what it is counted with.
+    pub group: u64,
 }
 
 impl Object {
@@ -120,6 +123,7 @@ impl Object {
             selection: selection.into(),
             tags: circumstances.tags.into(),
             generation: circumstances.generation,
+            group: circumstances.group,
             forms: None,
         })
     }
@@ -329,6 +333,10 @@ impl Stored for Arc<Object> {
 
     fn tags(&self) -> &[u64] {
         &self.tags
+    }
+
+    fn group(&self) -> u64 {
+        self.group
     }
 }
 

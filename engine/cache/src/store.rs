@@ -3,7 +3,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `stored` | what a store and its caller tell each other |
-//! | `table` | entries by their keys and in their queues; `dense`, `entry`, `queue` are what it is made of |
+//! | `table` | entries by their keys and in their queues; `dense`, `entry`, `queue`, `groups` are what it is made of |
 //! | `room` | which entries go so that others may come |
 //! | `misses` | how often keys were missed that may not be stored |
 //! | `purges` | what was purged and not looked for yet |
@@ -11,6 +11,7 @@
 
 mod dense;
 mod entry;
+mod groups;
 mod misses;
 mod purges;
 mod queue;
@@ -27,7 +28,7 @@ use misses::Misses;
 use purges::{Pass, Purges};
 use table::Table;
 
-pub use stored::{Found, Key, Purge, Refused, Stats, Stored};
+pub use stored::{Found, Holdings, Key, Purge, Refused, Stats, Stored};
 
 /// Stored responses that one key may have, for requests that differ in the fields that Vary names. The oldest goes.
 pub const MOST_VARIANTS: usize = 64;
@@ -109,6 +110,12 @@ impl<V: Stored> Store<V> {
         }
     }
 
+    /// Tells what it holds of each group, and the evictions since it last did. Groups of which it then holds nothing are
+    /// forgotten; they are too, untold, where a limit leaves no room for them.
+    pub fn tell_groups(&mut self, tell: impl FnMut(u64, Holdings)) {
+        self.table.tell_groups(tell);
+    }
+
     /// The response that was inserted last of those under `key` that `select` takes and no hard purge covers. It counts as
     /// used; where there is none, the key counts as missed.
     pub fn find(
@@ -188,7 +195,7 @@ impl<V: Stored> Store<V> {
             return Err(Refused::Purged);
         }
         let heir = self.displace(key, replaces);
-        self.table.reserve_one();
+        self.table.reserve_one(value.group());
         self.misses.reserve(self.table.len() + 1);
         self.make_room(content);
         let (stage, hits) = heir.unwrap_or((self.first_stage(key), 0));
@@ -212,7 +219,7 @@ impl<V: Stored> Store<V> {
     }
 
     /// Puts `value` in the place of the one under `key` that `is` takes, and evicts others as room is needed. It is the same
-    /// response with more to it: its tags and generation have to be the same, and its turn, its uses and what purges have left
+    /// response with more to it: its tags, generation and group have to be the same, and its turn, its uses and what purges have left
     /// of it stay as they are. False where there is none, or it is too large.
     pub fn exchange(&mut self, key: Key<'_>, value: V, mut is: impl FnMut(&V) -> bool) -> bool {
         let content = value.weight().saturating_add(key.bytes.len());
@@ -341,7 +348,10 @@ impl<V: Stored> Store<V> {
         let count = match gone {
             _ if entry.state == State::Dead => &mut self.stats.purged,
             Gone::Replaced => &mut self.stats.replaced,
-            Gone::Evicted => &mut self.stats.evictions,
+            Gone::Evicted => {
+                self.table.count_evicted(&entry);
+                &mut self.stats.evictions
+            }
             Gone::Expired => &mut self.stats.expired,
             Gone::Removed => &mut self.stats.removed,
         };

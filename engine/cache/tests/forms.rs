@@ -34,6 +34,7 @@ fn object(body: &Bytes) -> Object {
             bytes: asked,
         },
         generation: 7,
+        group: 0,
         tags: &[1, 2],
     };
     let control = ResponseControl::default();

@@ -1,9 +1,10 @@
 //! The store beside a slow model that remembers all that it ever took, with the same purges told one by one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use ringfence_cache::{Found, Key, MOST_VARIANTS, Purge, Refused, Store, Stored};
+use ringfence_cache::{Found, Holdings, Key, MOST_VARIANTS, Purge, Refused, Store, Stored};
 
 #[derive(Debug, PartialEq)]
 struct Response {
@@ -12,6 +13,7 @@ struct Response {
     weight: usize,
     generation: u64,
     tags: Vec<u64>,
+    group: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,9 @@ impl Stored for Shared {
     fn tags(&self) -> &[u64] {
         &self.0.tags
     }
+    fn group(&self) -> u64 {
+        self.0.group
+    }
 }
 
 fn response(id: usize, weight: usize, generation: u64, tags: &[u64]) -> Shared {
@@ -36,6 +41,7 @@ fn response(id: usize, weight: usize, generation: u64, tags: &[u64]) -> Shared {
         weight,
         generation,
         tags: tags.to_vec(),
+        group: 0,
     }))
 }
 
@@ -59,6 +65,7 @@ enum Step {
         variant: u8,
         weight: usize,
         tags: Vec<u64>,
+        group: u64,
         /// Purges that came after it was asked for.
         late: u64,
     },
@@ -77,12 +84,13 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let tags = prop::collection::vec(0u64..6, 0..3);
     let late = prop_oneof![4 => Just(0), 1 => 1u64..4];
-    let insert = (0u8..12, 0u8..4, 0usize..9000, tags, late).prop_map(
-        |(key, variant, weight, tags, late)| Step::Insert {
+    let insert = (0u8..12, 0u8..4, 0usize..9000, tags, 0u64..3, late).prop_map(
+        |(key, variant, weight, tags, group, late)| Step::Insert {
             key,
             variant,
             weight,
             tags,
+            group,
             late,
         },
     );
@@ -114,6 +122,17 @@ struct Kept {
     expired: bool,
 }
 
+impl Kept {
+    /// Bytes that go with it, where the store has it: then it is shared.
+    fn bytes(&self) -> Option<usize> {
+        let content = self.value.weight() + name(self.key).1.len();
+        (Arc::strong_count(&self.value.0) > 1).then_some(content + ENTRY)
+    }
+}
+
+/// Bytes of an entry beside its content.
+const ENTRY: usize = 64;
+
 /// The store, and beside it what it may hold.
 struct Pair {
     store: Store<Shared>,
@@ -124,6 +143,9 @@ struct Pair {
     generation: u64,
     /// Whether the store holds all that it may.
     unlimited: bool,
+    /// Those that went to make room, and those that the store has told of, by group.
+    evicted: HashMap<u64, u64>,
+    told: HashMap<u64, u64>,
 }
 
 impl Pair {
@@ -135,16 +157,34 @@ impl Pair {
             floor: 0,
             generation: 0,
             unlimited: limit.is_none(),
+            evicted: HashMap::new(),
+            told: HashMap::new(),
         }
     }
 
     fn run(&mut self, step: &Step) {
+        let mut before: Vec<_> = self.all.iter().map(|kept| kept.bytes().is_some()).collect();
+        self.take(step);
+        before.resize(self.all.len(), true);
+        // Where there is no room for what it would tell, it tells nothing.
+        let is_untold = matches!(step, Step::SetLimit(_)) && self.store.bytes() == 0;
+        for (kept, was_there) in self.all.iter().zip(before) {
+            let is_gone = kept.gone || is_untold || matches!(step, Step::Sweep(..));
+            if was_there && kept.bytes().is_none() && !is_gone {
+                *self.evicted.entry(kept.value.group()).or_default() += 1;
+            }
+        }
+        self.check();
+    }
+
+    fn take(&mut self, step: &Step) {
         match step {
             Step::Insert {
                 key,
                 variant,
                 weight,
                 tags,
+                group,
                 late,
             } => {
                 let value = Shared(Arc::new(Response {
@@ -153,6 +193,7 @@ impl Pair {
                     weight: *weight,
                     generation: self.generation.saturating_sub(*late),
                     tags: tags.clone(),
+                    group: *group,
                 }));
                 self.insert(*key, value);
             }
@@ -175,7 +216,6 @@ impl Pair {
             Step::SetLimit(_) => (),
             purge => self.purge(purge),
         }
-        self.check();
     }
 
     fn is_exact(&self) -> bool {
@@ -230,6 +270,7 @@ impl Pair {
             variant,
             weight,
             generation: old.as_ref().map_or(u64::MAX, Stored::generation),
+            group: old.as_ref().map_or(0, Stored::group),
             tags: old.map_or(Vec::new(), |old| old.0.tags.clone()),
         }));
         let done = self.store.exchange(key(&name(number)), value.clone(), is);
@@ -295,8 +336,32 @@ impl Pair {
         }
     }
 
+    /// What the store tells of groups is what it has of them, each byte of it.
+    fn check_groups(&mut self) {
+        let mut wanted: HashMap<u64, Holdings> = HashMap::new();
+        for kept in &self.all {
+            if let Some(bytes) = kept.bytes() {
+                let held = wanted.entry(kept.value.group()).or_default();
+                held.entries += 1;
+                held.bytes += bytes;
+            }
+        }
+        self.store.tell_groups(|group, held| {
+            *self.told.entry(group).or_default() += held.evictions;
+            let held = Holdings {
+                evictions: 0,
+                ..held
+            };
+            assert_eq!(wanted.remove(&group).unwrap_or_default(), held);
+        });
+        assert!(wanted.is_empty(), "not told of {wanted:?}");
+        self.told.retain(|_, count| *count > 0);
+        assert_eq!(self.told, self.evicted);
+    }
+
     /// All that is visible is as it should be.
-    fn check(&self) {
+    fn check(&mut self) {
+        self.check_groups();
         let mut stale: Vec<_> = self
             .store
             .softly_purged(0..usize::MAX)

@@ -14,6 +14,7 @@
 //! | `work` | running one core: its listeners, its orders, its drain |
 //! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
+//! | `holdings` | what is stored of each route, for the metrics |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
 //! | `refresh`, `warm` | asking again in the background, and for the cache alone |
 //! | `note`, `pattern` | what the caches of the cores tell one another, and what URLs a purge is meant for |
@@ -47,6 +48,7 @@ mod explain;
 mod forwarded;
 mod forwarding;
 mod gather;
+mod holdings;
 mod house;
 mod journal;
 mod keys;

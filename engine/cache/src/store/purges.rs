@@ -209,6 +209,9 @@ mod tests {
         fn tags(&self) -> &[u64] {
             &self.1
         }
+        fn group(&self) -> u64 {
+            0
+        }
     }
 
     #[test]

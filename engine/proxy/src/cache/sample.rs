@@ -25,6 +25,7 @@ pub(super) fn object(body: Bytes) -> Arc<Object> {
         },
         generation: 0,
         tags: &[],
+        group: 0,
     };
     let control = ResponseControl::default();
     Arc::new(Object::new(&head, bytes, control, body, &circumstances).unwrap())

@@ -368,6 +368,7 @@ fn make(
         request: forwarded.as_ref().map_or(ex.fields(), Forwarded::head),
         generation: fill.generation,
         tags: &tags::of(ex, response),
+        group: ex.group(),
     };
     let made = Object::new(head, bytes, control, body, &circumstances);
     made.ok().map(Arc::new)
