@@ -46,8 +46,11 @@ pub(super) fn cache(text: &mut Text<'_>, tables: &Tables) {
     }
 }
 
-/// A name of its own each: sums over the workers' are not to count twice.
-const BY_ROUTE: [(&str, Kind, &str, fn(&RouteCache) -> u64); 3] = [
+/// A metric of a route: its name, kind and help, and its value.
+type OfRoute = (&'static str, Kind, &'static str, fn(&RouteCache) -> u64);
+
+/// Each has a name of its own, so that sums over the workers' do not count twice.
+const BY_ROUTE: [OfRoute; 3] = [
     (
         "ringfence_cache_route_entries",
         Kind::Gauge,
