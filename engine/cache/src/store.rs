@@ -6,7 +6,7 @@
 //! | `table` | entries by their keys and in their queues; `dense`, `entry`, `queue`, `groups` are what it is made of |
 //! | `room` | which entries go so that others may come |
 //! | `misses` | how often keys were missed that may not be stored |
-//! | `purges` | what was purged and not looked for yet |
+//! | `purges`, `sought` | what was purged and not looked for yet, by tag and by URL |
 //! | `sweep` | how the memory of what was purged comes back |
 
 mod dense;
@@ -16,17 +16,21 @@ mod misses;
 mod purges;
 mod queue;
 mod room;
+mod sought;
 mod stored;
 mod sweep;
 mod table;
 
 use std::iter::successors;
 use std::ops::Range;
+use std::sync::Arc;
 
 use entry::{Entry, NONE, Stage, State};
 use misses::Misses;
 use purges::{Pass, Purges};
 use table::Table;
+
+use crate::pattern::UrlPattern;
 
 pub use stored::{Found, Holdings, Key, Purge, Refused, Stats, Stored};
 
@@ -147,7 +151,7 @@ impl<V: Stored> Store<V> {
         let all = successors(self.table.newest(key), |at| self.table.older(*at));
         all.filter_map(|at| {
             let entry = self.table.entry(at);
-            let state = self.purges.state(&entry.value).max(entry.state);
+            let state = self.seen_state(entry);
             (state != State::Dead).then_some(Found {
                 value: &entry.value,
                 softly_purged: state == State::Stale,
@@ -161,8 +165,7 @@ impl<V: Stored> Store<V> {
     pub fn softly_purged(&self, places: Range<usize>) -> impl Iterator<Item = (&[u8], &V)> {
         let places = places.start..places.end.min(self.table.len());
         let all = places.map(|at| self.table.entry(at as u32));
-        let stale =
-            all.filter(|entry| self.purges.state(&entry.value).max(entry.state) == State::Stale);
+        let stale = all.filter(|entry| self.seen_state(entry) == State::Stale);
         stale.map(|entry| (&*entry.key, &entry.value))
     }
 
@@ -190,7 +193,7 @@ impl<V: Stored> Store<V> {
             self.stats.refused += 1;
             return Err(Refused::TooLarge);
         }
-        if self.purges.refuses(&value) {
+        if self.purges.refuses(key.bytes, &value) {
             self.stats.refused += 1;
             return Err(Refused::Purged);
         }
@@ -238,10 +241,10 @@ impl<V: Stored> Store<V> {
         false
     }
 
-    /// Whether a response is not taken because it was asked for before a purge that covers it, or one that may: then it is
+    /// Whether a response is not taken under this key because it was asked for before a purge that covers it, or one that may: then it is
     /// no answer either for who asks after that purge.
-    pub fn refuses(&self, value: &V) -> bool {
-        self.purges.refuses(value)
+    pub fn refuses(&self, key: Key<'_>, value: &V) -> bool {
+        self.purges.refuses(key.bytes, value)
     }
 
     /// Takes all responses under `key` out, and says how many there were.
@@ -265,7 +268,7 @@ impl<V: Stored> Store<V> {
         self.purges.purge_tag(tag, generation, kind);
         let due = self.purges.sweep_due(self.table.len());
         if due > 0 {
-            self.sweep(due, |_| false);
+            self.look_over(due, |_| false);
         }
         self.make_room(0);
     }
@@ -276,41 +279,44 @@ impl<V: Stored> Store<V> {
         self.purges.purge_all(generation, kind);
     }
 
-    /// Purges all stored responses for which `matches` is true by their key and value; it walks over all of them. Of those
-    /// that were asked for before this `generation` and have yet to come, any is refused, as it might have been meant.
-    /// Says how many were purged.
-    pub fn purge_where(
-        &mut self,
-        generation: u64,
-        kind: Purge,
-        mut matches: impl FnMut(&[u8], &V) -> bool,
-    ) -> usize {
-        self.purges.purge_unseen(generation);
-        let left = match kind {
-            Purge::Hard => State::Dead,
-            Purge::Soft => State::Stale,
-        };
-        let mut count = 0;
-        for at in 0..self.table.len() as u32 {
-            let alive = self.state(at) != State::Dead;
-            let entry = self.table.entry_mut(at);
-            let covered = alive && entry.value.generation() < generation;
-            if covered && matches(&entry.key, &entry.value) {
-                entry.state = left;
-                count += 1;
-            }
+    /// Purges all responses whose URL the pattern means, those included that were asked for before this `generation` and have
+    /// yet to come. It looks at none of them: each is held against the pattern when it is next found, or by a sweep.
+    pub fn purge_urls(&mut self, pattern: Arc<UrlPattern>, generation: u64, kind: Purge) {
+        if self.table.len() == 0 && self.limit < ROOMY {
+            // As with a tag.
+            self.purges.raise_floor(generation);
+            return;
         }
-        count
+        let entries = self.table.len();
+        let due = self.purges.purge_urls(pattern, generation, kind, entries);
+        if due > 0 {
+            self.look_over(due, |_| false);
+        }
+        self.make_room(0);
+    }
+
+    /// Whether there are purges of URLs that not all it holds has been held against: what they cover is not found, but takes
+    /// its memory until sweeps have come around.
+    #[must_use]
+    pub fn seeks(&self) -> bool {
+        self.purges.seeks()
     }
 
     /// What purges have left of an entry. It is held against them only if there was one since it last was.
     fn state(&mut self, at: u32) -> State {
         let entry = self.table.entry_mut(at);
         if entry.checked != self.purges.count() {
+            let now = self.purges.state(&entry.key, &entry.value, entry.checked);
+            entry.state = now.max(entry.state);
             entry.checked = self.purges.count();
-            entry.state = self.purges.state(&entry.value).max(entry.state);
         }
         entry.state
+    }
+
+    /// The same for who only looks.
+    fn seen_state(&self, entry: &Entry<V>) -> State {
+        let now = self.purges.state(&entry.key, &entry.value, entry.checked);
+        now.max(entry.state)
     }
 
     /// Takes out what of a key a new response is to replace, what is dead, and the oldest if there are too many. Says what the

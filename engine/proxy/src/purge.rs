@@ -1,14 +1,14 @@
 //! Purges that come from outside the request path.
 
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use ringfence_cache::Purge;
+use ringfence_cache::{Purge, UrlPattern, split_url, without_scheme};
 use ringfence_http::path::{Normal, normalise};
 
 use crate::cache::order;
 use crate::house::House;
 use crate::note::{Purged, Url};
-use crate::pattern::{UrlPattern, split_url, without_scheme};
 use crate::tag;
 
 /// What is not to be answered with any more.
@@ -34,22 +34,22 @@ pub enum PurgeOrder {
 #[must_use]
 pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
     let mut covered = Vec::new();
-    let mut patterns = Vec::new();
     for order in what {
         match order {
             PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tag::given(house, tag.as_bytes()))),
             PurgeOrder::Url(url) => covered.extend(purged_url(house, url)),
             PurgeOrder::Host(host) => covered.push(Purged::Tag(tag::host(house, host.as_bytes()))),
-            PurgeOrder::Prefix(url) => patterns.push(UrlPattern::prefix(url.as_bytes())),
-            PurgeOrder::Pattern(url) => patterns.push(UrlPattern::glob(url.as_bytes())),
+            PurgeOrder::Prefix(url) => covered.push(urls(UrlPattern::prefix(url.as_bytes()))),
+            PurgeOrder::Pattern(url) => covered.push(urls(UrlPattern::glob(url.as_bytes()))),
             PurgeOrder::All => covered.push(Purged::All),
         }
     }
-    if !patterns.is_empty() {
-        covered.push(Purged::Urls(patterns.into()));
-    }
     let kind = if soft { Purge::Soft } else { Purge::Hard };
     order(house, covered.into(), kind)
+}
+
+fn urls(pattern: UrlPattern) -> Purged {
+    Purged::Urls(Arc::new(pattern))
 }
 
 /// What a URL's responses may have been stored with: whether a path's slashes are merged is up to the plan, and the plan may
@@ -157,12 +157,19 @@ mod tests {
             else {
                 panic!("another note");
             };
-            let [Purged::Tag(tag), Purged::Tag(host), Purged::Urls(urls)] = &*what else {
+            let [
+                Purged::Tag(tag),
+                Purged::Tag(host),
+                Purged::Urls(prefix),
+                Purged::Urls(glob),
+            ] = &*what
+            else {
                 panic!("{} parts", what.len());
             };
             assert_eq!(*tag, tag::given(&house, b"a"));
             assert_eq!(*host, tag::host(&house, b"a.EXAMPLE"));
-            assert_eq!((urls.len(), generation, kind), (2, 1, Purge::Soft));
+            assert!(prefix.matches(b"http://a/x") && glob.matches(b"http://a/b"));
+            assert_eq!((generation, kind), (1, Purge::Soft));
             assert!(orders.try_recv().is_none());
         }
         assert!(done.try_recv().is_err(), "nobody has carried it out");

@@ -1,13 +1,12 @@
 //! The tags of responses, by which they are purged.
 
-use ringfence_cache::{Head, KeyParts};
+use ringfence_cache::{Head, KeyParts, split_url};
 use ringfence_http::Name;
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::syntax::list_members;
 
 use crate::cache::Cache;
 use crate::exchange::Exchange;
-use crate::pattern::split_url;
 use crate::tag::{self, counted, counts_apart, host, url};
 
 /// Fields in which servers give tags: members of a list, or words.

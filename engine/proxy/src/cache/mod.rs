@@ -82,6 +82,8 @@ pub(crate) struct Cache {
     next_ticket: Cell<u64>,
     /// Purges that this core has carried out.
     purged: Cell<u64>,
+    /// What purges of URLs cover is being cleared away.
+    clears_away: Cell<bool>,
     /// Those that wait until it has carried out all.
     behind: RefCell<Vec<Waker>>,
     /// Keys that are asked for again in the background, by their hashes.
@@ -108,6 +110,7 @@ impl Cache {
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
             purged: Cell::new(0),
+            clears_away: Cell::new(false),
             behind: RefCell::default(),
             refreshes: RefCell::default(),
             margin: Rc::default(),
@@ -154,13 +157,17 @@ impl Cache {
 
     /// Frees some of what is purged, or too old to be of use.
     pub(crate) fn sweep(&self) {
+        self.sweep_some(SWEPT);
+        self.workbench.forget();
+    }
+
+    fn sweep_some(&self, entries: usize) {
         let now = now().as_secs();
         let spent = |object: &Arc<Object>| {
             let late = object.freshness.staleness(now);
             late.is_some_and(|by| by > SPENT)
         };
-        self.store.borrow_mut().sweep(SWEPT, spent);
-        self.workbench.forget();
+        self.store.borrow_mut().sweep(entries, spent);
     }
 
     /// Stores an object that nobody was given leave to fetch, here and at its home; false where it is not taken.
