@@ -449,7 +449,10 @@ impl Book {
         let kept = may_be_shared(asked, answer, &self.asked).is_ok()
             && rules.max_object.is_none_or(|most| answer.len <= most);
         let since = asked.began.order;
-        let purged = self.purges.iter().any(|purge| purge.since > since);
+        let purged = self
+            .purges
+            .iter()
+            .any(|purge| purge.since > since && purge.covers.covers(answer));
         if kept && !purged && !status.contains("; stored") && status.contains("miss") {
             return Err(format!("{how}, and was not stored"));
         }
