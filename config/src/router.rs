@@ -9,7 +9,7 @@ mod trie;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::matching::{HeaderMatch, HeaderTest, PathPattern, RouteId};
+use crate::matching::{HeaderMatch, HeaderTest, HostPattern, PathPattern, RouteId};
 use crate::router::params::Params;
 use crate::router::trie::{Entry, Trie};
 
@@ -176,6 +176,20 @@ impl Conditions {
             })
         })
     }
+}
+
+/// Whether a route with these hosts may take requests for this one, which is named as [`Query::host`] is.
+#[must_use]
+pub fn takes_host(hosts: &[HostPattern], authority: &[u8]) -> bool {
+    let mut lower = HostBuffer::new();
+    let host = canonical_host(authority, &mut lower);
+    hosts.is_empty()
+        || hosts.iter().any(|pattern| match pattern {
+            HostPattern::Exact(exact) => *host == *exact.as_bytes(),
+            HostPattern::Below(suffix) => host
+                .strip_suffix(suffix.as_bytes())
+                .is_some_and(|rest| rest.ends_with(b".")),
+        })
 }
 
 /// Where a host is lower-cased, mostly on the stack.

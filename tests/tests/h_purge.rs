@@ -131,6 +131,37 @@ fn a_url_is_purged_as_far_as_it_counts() {
     }
 }
 
+/// What one host has asked for may be what another is answered with: that goes with either.
+#[test]
+fn a_host_is_purged_with_what_it_shares() {
+    let origin = origin();
+    let route = |host: &str| {
+        format!(
+            "[[route]]\nhost = {host}\nupstream = \"app\"\n[route.cache]\nkey = {{ host = false }}\n"
+        )
+    };
+    let ringfence = Ringfence::start(&format!(
+        "[[listener]]\naddress = \"127.0.0.1:0\"\n{}{}{}",
+        route("[\"test.example\", \"*.test.example\"]"),
+        route("\"other.example\""),
+        upstream_table("app", &[&origin], "check = \"off\""),
+    ));
+    fill(&ringfence, &origin, &["/x"]);
+    let before = origin.served();
+    let text = "GET /x HTTP/1.1\r\nHost: a.test.example\r\n\r\n";
+    ringfence.client().says(text).hears().expect(200);
+    assert_eq!(origin.served(), before, "both hosts have the same");
+    for host in ["other.example", "test.example.org", "example"] {
+        purge(&ringfence, &["--host", host]).succeeded();
+        assert_eq!(asked(&ringfence, &origin, "/x"), 0, "{host}");
+    }
+    for host in ["a.test.example", "Test.example:80", "b.test.example"] {
+        purge(&ringfence, &["--host", host]).succeeded();
+        assert!(asked(&ringfence, &origin, "/x") > 0, "{host}");
+        assert_eq!(asked(&ringfence, &origin, "/x"), 0, "{host}");
+    }
+}
+
 #[test]
 fn a_soft_purge_has_it_validated() {
     let origin = origin();

@@ -299,6 +299,12 @@ proptest! {
             false => Miss::MethodNotAllowed { allow: allowed.join(", ") },
         });
         prop_assert_eq!(found, expected);
+        for matcher in &matchers {
+            let taken = !host_ranks(matcher, host).is_empty();
+            for authority in [host.to_owned(), format!("{}:80", host.to_uppercase())] {
+                prop_assert_eq!(takes_host(&matcher.hosts, authority.as_bytes()), taken);
+            }
+        }
     }
 
     #[test]

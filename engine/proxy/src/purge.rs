@@ -18,7 +18,8 @@ pub enum PurgeOrder {
     Tag(String),
     /// The responses of one URL, `http://host/path?query`, with whatever else they were stored under.
     Url(String),
-    /// All responses of a host, as requests name it: with its port, where they do.
+    /// All responses of a host, as requests name it: with its port, where they do. With them goes all that is stored of routes
+    /// that take this host and answer all their hosts with the same.
     Host(String),
     /// All whose URL begins so, byte by byte. The URL is meant as it is in keys: the path in its normal form, and of the query
     /// what the route's rules count.
@@ -38,7 +39,7 @@ pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
         match order {
             PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tag::given(house, tag.as_bytes()))),
             PurgeOrder::Url(url) => covered.extend(purged_url(house, url)),
-            PurgeOrder::Host(host) => covered.push(Purged::Tag(tag::host(house, host.as_bytes()))),
+            PurgeOrder::Host(host) => covered.push(Purged::Host(host.as_bytes().into())),
             PurgeOrder::Prefix(url) => covered.push(urls(UrlPattern::prefix(url.as_bytes()))),
             PurgeOrder::Pattern(url) => covered.push(urls(UrlPattern::glob(url.as_bytes()))),
             PurgeOrder::All => covered.push(Purged::All),
@@ -159,7 +160,7 @@ mod tests {
             };
             let [
                 Purged::Tag(tag),
-                Purged::Tag(host),
+                Purged::Host(host),
                 Purged::Urls(prefix),
                 Purged::Urls(glob),
             ] = &*what
@@ -167,7 +168,7 @@ mod tests {
                 panic!("{} parts", what.len());
             };
             assert_eq!(*tag, tag::given(&house, b"a"));
-            assert_eq!(*host, tag::host(&house, b"a.EXAMPLE"));
+            assert_eq!(**host, *b"A.example");
             assert!(prefix.matches(b"http://a/x") && glob.matches(b"http://a/b"));
             assert_eq!((generation, kind), (1, Purge::Soft));
             assert!(orders.try_recv().is_none());

@@ -38,6 +38,11 @@ pub(crate) fn host(house: &House, host: &[u8]) -> u64 {
     tagged(house, b'h', &host.to_ascii_lowercase())
 }
 
+/// The tag that all responses have of a route that answers all its hosts with the same, by its realm.
+pub(crate) fn any_host(house: &House, realm: u64) -> u64 {
+    tagged(house, b'r', &realm.to_ne_bytes())
+}
+
 fn tagged(house: &House, kind: u8, text: &[u8]) -> u64 {
     let mut all = Vec::with_capacity(text.len() + 1);
     all.push(kind);
