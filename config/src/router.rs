@@ -81,7 +81,10 @@ impl Router {
     /// [`Miss::NoRoute`] (404), or [`Miss::MethodNotAllowed`] (405) where only the method stood in the way.
     pub fn find(&self, query: &Query<'_>) -> Result<Found, Miss> {
         let mut lower = SmallVec::new();
-        let host = canonical_host(query.host, &mut lower);
+        let host = match self.asks_for_hosts() {
+            true => canonical_host(query.host, &mut lower),
+            false => b"",
+        };
         for trie in self.tries(host) {
             for range in trie.candidates(query.path) {
                 let taken = |entry: &&Entry| {
@@ -108,6 +111,11 @@ impl Router {
     #[must_use]
     pub fn path(&self, found: Found) -> &PathPattern {
         &self.paths[found.path as usize]
+    }
+
+    /// Whether it is of any consequence which host is asked for.
+    fn asks_for_hosts(&self) -> bool {
+        !(self.exact.is_empty() && self.below.is_empty())
     }
 
     /// The routes of a host, the most specific host first.

@@ -115,6 +115,7 @@ pub(crate) fn write_response(
     if let Some(asked) = &ex.asked {
         write_report(ex, &mut own, &asked.report);
     }
+    write_id(ex, &mut own);
     write_own(ex, own);
     match (head.framing, coding) {
         (Framing::None, _) | (_, Coding::Plain) => {
@@ -128,13 +129,17 @@ pub(crate) fn write_response(
     writer.end();
 }
 
-/// What we add to any response on a route: the fields that show how the request was served, and
-/// the route's own.
-pub(crate) fn write_own(ex: &Exchange<'_>, mut own: Own<'_, '_>) {
-    let expose = &ex.epoch.plan.expose;
-    if expose.request_id {
+/// Tells the client the request's id.
+pub(crate) fn write_id(ex: &Exchange<'_>, own: &mut Own<'_, '_>) {
+    if ex.epoch.plan.expose.request_id {
         own.field(b"X-Request-ID", ex.request_id());
     }
+}
+
+/// What we add, besides its id, to any response on a route: the fields that show how the request was served, and the
+/// route's own.
+pub(crate) fn write_own(ex: &Exchange<'_>, mut own: Own<'_, '_>) {
+    let expose = &ex.epoch.plan.expose;
     if let (true, Some(server)) = (expose.backend_server, ex.tally.server) {
         let label = &ex.lane().group.servers[server].label;
         own.field(b"X-Backend-Server", label.as_bytes());

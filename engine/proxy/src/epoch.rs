@@ -14,6 +14,7 @@ use crate::house::{Adoption, House};
 use crate::lane::Lane;
 use crate::pool::{Berth, Spill};
 use crate::realm::realm;
+use crate::rendered::Rendered;
 use crate::share::share;
 
 /// A plan, ready to be served by one worker.
@@ -31,6 +32,8 @@ pub(crate) struct Epoch {
     /// What its stored responses are counted with.
     pub(crate) holders: Holders,
     pub(crate) head_limits: HeadLimits,
+    /// Heads of hits.
+    pub(crate) rendered: Rendered,
     /// Client connections that all workers together serve at once.
     pub(crate) most_clients: u32,
     /// Bytes of receive buffers that this worker may have in use.
@@ -99,6 +102,7 @@ impl Epoch {
                 .collect(),
             unrouted,
             head_limits,
+            rendered: Rendered::new(),
             most_clients: plan.workers.max_connections.min(house.most_clients),
             most_held: usize::try_from(plan.limits.max_buffers).unwrap_or(usize::MAX)
                 / workers.max(1),

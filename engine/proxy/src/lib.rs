@@ -28,6 +28,7 @@
 //! | `cache` | the stored responses of one core, and who fetches what |
 //! | `compress` | in which form a response is passed on, and the coder of one |
 //! | `selected`, `recode` | in which form a stored response goes out, and what makes the head of one |
+//! | `rendered` | heads of hits that were written a moment ago |
 //! | `passage` | which bytes of a body go by unseen |
 //! | `stations` | the request path |
 
@@ -65,6 +66,7 @@ mod question;
 mod realm;
 mod recode;
 mod refresh;
+mod rendered;
 mod request_id;
 mod retry;
 mod selected;

@@ -26,7 +26,10 @@ pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -
                 Err(failure) => retry::after(&mut ex, call, failure).await,
             },
             Station::Refuse(refusal) => refuse::send(&mut ex, refusal).await,
-            Station::Finish(next) => return finish::close(ex, next),
+            Station::Finish(next) => {
+                finish::close(&mut ex);
+                return next;
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ impl Outcome {
 }
 
 /// What `Cache-Status` (RFC 9211) and `X-Cache` say.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Report {
     pub(crate) outcome: Outcome,
     /// Why the origin was asked, if it was (RFC 9211 section 2.2).

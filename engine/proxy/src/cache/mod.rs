@@ -29,7 +29,7 @@ mod forms;
 mod home;
 mod purges;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod seat;
 mod waiting;
 mod workbench;

@@ -7,7 +7,7 @@ use ringfence_cache::{Circumstances, Head, Heuristic, Object, Received, Response
 use ringfence_http::{HeadLimits, Method, ResponseHead};
 
 /// One with this body, and without fields.
-pub(super) fn object(body: Bytes) -> Arc<Object> {
+pub(crate) fn object(body: Bytes) -> Arc<Object> {
     let bytes = b"HTTP/1.1 200 OK\r\n\r\n";
     let mut head = ResponseHead::new();
     let parsed = head.parse(bytes, &HeadLimits::default(), Method::Get);

@@ -1,26 +1,25 @@
-//! Finish: counts the exchange, writes its log record, and says what the connection does next.
+//! Finish: counts the exchange and writes its log record.
 
 use ringfence_io::now;
 use ringfence_telemetry::Fetched;
 
 use crate::cache::Served;
 use crate::client::Client;
-use crate::exchange::{Exchange, Next};
+use crate::exchange::Exchange;
 use crate::journal;
 
 /// Ends an exchange.
-pub(crate) fn close(mut ex: Exchange<'_>, next: Next) -> Next {
+pub(crate) fn close(ex: &mut Exchange<'_>) {
     let elapsed = now().saturating_sub(ex.tally.began);
     if let Some(rest) = &ex.rest {
         ex.tally.bytes_in = rest.borrow().received();
     }
     if let Client::Nobody(absent) = &ex.conn.client {
-        absent.tell(|| fetched(&ex));
-        return next;
+        absent.tell(|| fetched(ex));
+        return;
     }
-    journal::count(&ex, elapsed);
-    journal::write(&ex, elapsed);
-    next
+    journal::count(ex, elapsed);
+    journal::write(ex, elapsed);
 }
 
 /// What became of a request that was made for the store.

@@ -1,8 +1,10 @@
 //! Hit: answers with a stored response, in place of the stations from Dial to Relay.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wanted};
-use ringfence_http::{FieldCopier, HeadWriter, Method, Name, write_decimal};
+use ringfence_http::{FieldCopier, HeadWriter, Method, Name, Version, write_decimal};
 use ringfence_io::{Outgoing, Payload, Scratch, now};
 
 use crate::cache::Report;
@@ -12,11 +14,12 @@ use crate::edits;
 use crate::exchange::{Exchange, Hit, Next, Station};
 use crate::forwarding;
 use crate::own::{Own, takes_away};
+use crate::rendered::Subject;
 use crate::selected;
 
 /// What goes out.
 struct Answer<'a> {
-    object: &'a Object,
+    object: &'a Arc<Object>,
     report: &'a Report,
     part: Part,
     /// Others may be sent another form of it.
@@ -116,7 +119,7 @@ pub(crate) fn has_it_already(ex: &Exchange<'_>, object: &Object) -> bool {
 /// Writes the head of an answer with all of a body that has so many bytes.
 pub(crate) fn write_whole(
     ex: &Exchange<'_>,
-    object: &Object,
+    object: &Arc<Object>,
     report: &Report,
     len: usize,
     keep: bool,
@@ -195,6 +198,46 @@ fn write_content_range(
 }
 
 fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, len: usize, keep: bool, out: &mut Vec<u8>) {
+    let now = now().as_secs();
+    let write = |out: &mut Vec<u8>| write_all_but_id(ex, answer, (len, keep, now), out);
+    if is_plain(ex, answer, keep) {
+        let subject = Subject {
+            object: answer.object,
+            route: ex.facts.found.expect("what has been routed").route,
+            report: answer.report,
+            second: now,
+        };
+        ex.epoch.rendered.write(&subject, out, write);
+    } else {
+        write(out);
+    }
+    let mut writer = HeadWriter::new(out);
+    let mut own = Own {
+        writer: &mut writer,
+        edits: Some(&ex.route().response_headers),
+    };
+    edits::write_id(ex, &mut own);
+    writer.end();
+}
+
+/// Whether the head, but for the request's id, is the same for all that ask for this within the same second.
+fn is_plain(ex: &Exchange<'_>, answer: &Answer<'_>, keep: bool) -> bool {
+    let head = &ex.heads.request;
+    matches!(answer.part, Part::Whole)
+        && keep
+        && head.version == Version::Http11
+        // What went to the origin first is told of it.
+        && ex.asked.is_none()
+        && !ex.epoch.plan.expose.server_timing
+        && answer.object.head().has(Name::Date)
+}
+
+fn write_all_but_id(
+    ex: &Exchange<'_>,
+    answer: &Answer<'_>,
+    (len, keep, now): (usize, bool, u64),
+    out: &mut Vec<u8>,
+) {
     let Answer {
         object,
         report,
@@ -215,7 +258,7 @@ fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, len: usize, keep: bool, ou
     };
     own.with(b"age", |writer| {
         writer.field_name(b"Age");
-        write_decimal(writer.value_buf(), object.age(now().as_secs()));
+        write_decimal(writer.value_buf(), object.age(now));
         writer.end_field();
     });
     if !object.head().has(Name::Date) {
@@ -245,7 +288,6 @@ fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, len: usize, keep: bool, ou
         writer.content_length(len as u64);
     }
     edits::write_persistence(ex, &mut writer, keep);
-    writer.end();
 }
 
 /// Copies the stored fields that go out in this form.

@@ -45,7 +45,8 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, refusal: Refusal) -> Station {
     let mut head = Scratch::take();
     let mut writer = HeadWriter::new(&mut head);
     let edits = ex.facts.route.map(|_| &ex.route().response_headers);
-    let own = response.begin_head(&mut writer, edits, ex.conn.worker.date().as_bytes());
+    let mut own = response.begin_head(&mut writer, edits, ex.conn.worker.date().as_bytes());
+    edits::write_id(ex, &mut own);
     edits::write_own(ex, own);
     response.end_head(&mut writer);
     edits::write_persistence(ex, &mut writer, keep);

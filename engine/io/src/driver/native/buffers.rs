@@ -17,6 +17,12 @@ use super::faults;
 use super::ring::{GROUP, Ring};
 use crate::pool::{self, Block};
 
+/// Buffers that the kernel has at least.
+const FEWEST: usize = 64;
+
+/// Turns over which it is looked how many are used.
+const LOOK: u32 = 1024;
+
 /// The alignment that the kernel asks of the ring.
 const PAGE: usize = 4096;
 
@@ -30,6 +36,49 @@ pub(super) struct Buffers {
     vacant: Vec<u16>,
     /// Our end of the ring; what lies before the published one is the kernel's.
     tail: u16,
+    demand: Demand,
+}
+
+/// How many buffers the kernel is to have. It uses one after the other, each after all others: the fewer, the more likely is one
+/// still in the cache of the core when its turn comes.
+struct Demand {
+    wanted: usize,
+    /// Used in this turn.
+    used: usize,
+    /// Most that one turn has used since the last look.
+    most_used: usize,
+    turns: u32,
+}
+
+impl Demand {
+    fn new() -> Self {
+        Self {
+            wanted: FEWEST,
+            used: 0,
+            most_used: 0,
+            turns: 0,
+        }
+    }
+
+    /// How many the kernel is to have after a turn that has left it with `left` of at most `count`: twice what turns use, and all
+    /// that there are where they were not enough.
+    fn after_turn(&mut self, left: usize, count: usize) -> usize {
+        let used = std::mem::take(&mut self.used);
+        self.most_used = self.most_used.max(used);
+        self.turns += 1;
+        if left == 0 && used > 0 {
+            self.wanted = count;
+        } else if 2 * used > self.wanted {
+            self.wanted = 2 * used;
+        } else if self.turns >= LOOK {
+            self.wanted = 2 * self.most_used;
+        }
+        if self.turns >= LOOK {
+            (self.turns, self.most_used) = (0, 0);
+        }
+        self.wanted = self.wanted.max(FEWEST).min(count);
+        self.wanted
+    }
 }
 
 impl Buffers {
@@ -49,6 +98,7 @@ impl Buffers {
             blocks: vec![None; usize::from(count)],
             vacant: (0..count).rev().collect(),
             tail: 0,
+            demand: Demand::new(),
         };
         let address = places.as_ptr() as u64;
         // SAFETY: the memory has `count` zeroed entries on a page boundary, and stays until
@@ -65,12 +115,16 @@ impl Buffers {
     pub(super) fn take(&mut self, number: u16) -> Block {
         let block = self.blocks[usize::from(number)].take();
         self.vacant.push(number);
+        self.demand.used += 1;
         pool::lend(block.expect("the kernel names a buffer that it was given"))
     }
 
-    /// Puts fresh blocks into at most `most` vacant places.
+    /// Puts fresh blocks into vacant places, as many as are wanted, and at most `most`.
     pub(super) fn refill(&mut self, most: usize) {
-        let many = self.vacant.len().min(most);
+        let (count, vacant) = (self.blocks.len(), self.vacant.len());
+        let left = count - vacant;
+        let wanted = self.demand.after_turn(left, count);
+        let many = wanted.saturating_sub(left).min(vacant).min(most);
         if many == 0 {
             return;
         }
@@ -117,5 +171,38 @@ impl Buffers {
         // SAFETY: allocated in `new` with this layout; the kernel does not know it (any more), and
         // both callers give `self` up.
         unsafe { dealloc(self.places.as_ptr().cast(), self.layout) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is wanted after turns that each used so many of what the kernel had.
+    fn wanted(demand: &mut Demand, turns: u32, used: usize) -> usize {
+        let mut wanted = demand.wanted;
+        for _ in 0..turns {
+            demand.used = used.min(wanted);
+            wanted = demand.after_turn(wanted - demand.used, 512);
+        }
+        wanted
+    }
+
+    #[test]
+    fn twice_what_turns_use_is_wanted() {
+        let mut demand = Demand::new();
+        assert_eq!(wanted(&mut demand, 1, 5), FEWEST);
+        assert_eq!(wanted(&mut demand, 1, 50), 100);
+        assert_eq!(wanted(&mut demand, 1, 80), 160);
+        assert_eq!(wanted(&mut demand, 10, 0), 160, "it may come again");
+        assert_eq!(wanted(&mut demand, 2 * LOOK, 40), 80);
+        assert_eq!(wanted(&mut demand, 2 * LOOK, 0), FEWEST);
+    }
+
+    #[test]
+    fn where_there_were_not_enough_all_are_wanted() {
+        let mut demand = Demand::new();
+        assert_eq!(wanted(&mut demand, 1, 1000), 512);
+        assert_eq!(wanted(&mut demand, 1, 1000), 512);
     }
 }

@@ -50,7 +50,7 @@ impl Sizes {
             // Every waiting connection may complete in the same turn; room for that spares the
             // kernel's slow overflow list.
             completions: entries.saturating_mul(4),
-            // More of them are colder, fewer are not enough where thousands of connections are active.
+            // Thousands of connections may be active.
             buffers: 512,
         }
     }
