@@ -1,6 +1,8 @@
 //! One stored response: its head as it is sent again, its body, and all that was found out about it when it came.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ringfence_config::ContentCoding;
@@ -42,6 +44,10 @@ pub struct Object {
     tags: Box<[u64]>,
     generation: u64,
     group: u64,
+    /// When it was made, as it says itself, in seconds since 1970.
+    dated: Option<u64>,
+    asked: Duration,
+    came: Duration,
     forms: Option<Box<Forms>>,
 }
 
@@ -72,6 +78,10 @@ pub struct Circumstances<'a> {
     pub tags: &'a [u64],
     /// A hash of what it is counted with.
     pub group: u64,
+    /// When it was asked for and when it came, since the start of the process.
+    pub asked: Duration,
+    /// See `asked`.
+    pub came: Duration,
 }
 
 impl Object {
@@ -124,6 +134,9 @@ impl Object {
             tags: circumstances.tags.into(),
             generation: circumstances.generation,
             group: circumstances.group,
+            dated: said.date(Name::Date),
+            asked: circumstances.asked,
+            came: circumstances.came,
             forms: None,
         })
     }
@@ -276,6 +289,18 @@ impl Object {
     #[must_use]
     pub fn is_for_same(&self, other: &Self) -> bool {
         self.vary == other.vary && self.selection == other.selection
+    }
+
+    /// Whether it is more recent than one that was on its way at the same time: by their dates (RFC 9111 section 4), and where
+    /// those do not tell by when they were asked for. What was asked for after this one came is never outdated by it, so that
+    /// a server's wrong clock bars nothing, and neither is what was asked for after a purge that this one was before.
+    #[must_use]
+    pub fn outdates(&self, other: &Self) -> bool {
+        let by_date = self.dated.zip(other.dated).map(|(own, its)| own.cmp(&its));
+        let order = by_date.unwrap_or(Ordering::Equal);
+        other.asked < self.came
+            && other.generation <= self.generation
+            && order.then(self.asked.cmp(&other.asked)).is_gt()
     }
 
     /// Seconds since it was made, at `now` (RFC 9111 section 4.2.3).

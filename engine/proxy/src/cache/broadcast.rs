@@ -63,7 +63,7 @@ impl Broadcast {
         let object = Arc::new(self.flight.head.with_body(shelve(body.clone())));
         let claim = self.claim.take().expect("it ends once");
         let stored = claim.store(&self.key, &object);
-        let stored = stored.then(|| (self.key.clone(), object));
+        let stored = stored.map(|stored| (self.key.clone(), stored));
         self.cache.close(&self.flight, body, End::Whole(stored));
     }
 

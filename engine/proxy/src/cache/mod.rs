@@ -141,11 +141,19 @@ impl Cache {
         self.house.purges.load(Ordering::SeqCst)
     }
 
-    /// Stores an object here; false where it is not taken.
-    pub(crate) fn keep(&self, key: &SharedKey, object: &Arc<Object>) -> bool {
+    /// Stores an object here, unless one for the same requests is that outdates it. Gives the one that is stored; nothing where
+    /// it is not taken.
+    pub(crate) fn keep(&self, key: &SharedKey, object: &Arc<Object>) -> Option<Arc<Object>> {
         let replaces = |old: &Arc<Object>| old.is_for_same(object);
         let mut store = self.store.borrow_mut();
-        store.insert(key.key(), object.clone(), replaces).is_ok()
+        let newer = store.variants(key.key()).find(|found| {
+            replaces(found.value) && !found.softly_purged && found.value.outdates(object)
+        });
+        if let Some(newer) = newer {
+            return Some(newer.value.clone());
+        }
+        let taken = store.insert(key.key(), object.clone(), replaces);
+        taken.is_ok().then(|| object.clone())
     }
 
     /// How often a key was asked for of late, this time included.
@@ -193,11 +201,12 @@ impl Cache {
     /// Stores an object that nobody was given leave to fetch, here and at its home; false where it is not taken.
     pub(crate) fn offer(&self, key: &SharedKey, object: &Arc<Object>) -> bool {
         let kept = self.keep(key, object);
-        if kept {
-            let stored = Outcome::Stored(key.clone(), object.clone());
+        let is_kept = kept.is_some();
+        if let Some(kept) = kept {
+            let stored = Outcome::Stored(key.clone(), kept);
             self.end(&FlightKey::of(key), None, stored);
         }
-        kept
+        is_kept
     }
 
     /// Has the home know what became of a fetch.

@@ -369,6 +369,8 @@ fn make(
         generation: fill.generation,
         tags: &tags::of(ex, response),
         group: ex.group(),
+        asked: fill.began,
+        came: now(),
     };
     let made = Object::new(head, bytes, control, body, &circumstances);
     made.ok().map(Arc::new)
@@ -377,7 +379,7 @@ fn make(
 /// Stores an object, here and at its home; false where it is not taken.
 fn keep(ex: &Exchange<'_>, fill: Fill, object: &Arc<Object>) -> bool {
     match fill.claim {
-        Some(claim) => claim.store(&fill.key, object),
+        Some(claim) => claim.store(&fill.key, object).is_some(),
         None => ex.conn.worker.cache.offer(&fill.key, object),
     }
 }
