@@ -186,18 +186,18 @@ impl Conditions {
     }
 }
 
-/// Whether a route with these hosts may take requests for this one, which is named as [`Query::host`] is.
+/// The hosts that a route may have that takes requests for this one, which is named as [`Query::host`] is: itself, and what
+/// it is below. A route without hosts takes them too.
 #[must_use]
-pub fn takes_host(hosts: &[HostPattern], authority: &[u8]) -> bool {
+pub fn patterns_of(authority: &str) -> Vec<HostPattern> {
     let mut lower = HostBuffer::new();
-    let host = canonical_host(authority, &mut lower);
-    hosts.is_empty()
-        || hosts.iter().any(|pattern| match pattern {
-            HostPattern::Exact(exact) => *host == *exact.as_bytes(),
-            HostPattern::Below(suffix) => host
-                .strip_suffix(suffix.as_bytes())
-                .is_some_and(|rest| rest.ends_with(b".")),
-        })
+    let host = canonical_host(authority.as_bytes(), &mut lower);
+    let text = String::from_utf8_lossy(host);
+    let suffixes = text.match_indices('.').map(|(dot, _)| &text[dot + 1..]);
+    let below = suffixes.map(|suffix| HostPattern::Below(suffix.to_owned()));
+    std::iter::once(HostPattern::Exact(text.to_string()))
+        .chain(below)
+        .collect()
 }
 
 /// Where a host is lower-cased, mostly on the stack.

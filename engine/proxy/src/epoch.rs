@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use ringfence_balance::{Group, Server, ServerId};
-use ringfence_config::{LogFormat, Plan, Upstream, UpstreamId};
+use ringfence_balance::{Group, Server, ServerId, hash_key};
+use ringfence_config::{Action, LogFormat, Plan, Route, Upstream, UpstreamId};
 use ringfence_http::HeadLimits;
 use ringfence_telemetry::RouteStats;
 
@@ -13,7 +13,6 @@ use crate::holdings::Holders;
 use crate::house::{Adoption, House};
 use crate::lane::Lane;
 use crate::pool::{Berth, Spill};
-use crate::realm::realm;
 use crate::rendered::Rendered;
 use crate::share::share;
 
@@ -138,6 +137,24 @@ impl Epoch {
     pub(crate) fn pool_room(&self, upstream: UpstreamId) -> usize {
         self.pool_rooms[upstream.index()]
     }
+}
+
+/// Tells apart what is asked by different routes, of different upstreams or in different ways: it stays the same over a reload that changes
+/// none of that.
+fn realm(plan: &Plan, route: &Route) -> u64 {
+    let (Action::Upstream(upstream), Some(_)) = (&route.action, &route.cache) else {
+        return 0;
+    };
+    let upstream = plan.upstream(*upstream);
+    let asked = (
+        &route.matcher,
+        &upstream.name,
+        &upstream.host,
+        &route.rewrite,
+        &route.request_headers,
+        &route.cache,
+    );
+    hash_key(format!("{asked:?}").as_bytes())
 }
 
 fn spills(adoption: &Adoption) -> Vec<Vec<Arc<Spill>>> {

@@ -18,7 +18,6 @@
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
 //! | `refresh`, `warm` | asking again in the background, and for the cache alone |
 //! | `note` | what the caches of the cores tell one another |
-//! | `realm` | what sets the stored responses of routes apart |
 //! | `tag`, `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
@@ -63,7 +62,6 @@ pub mod pool;
 mod presence;
 mod purge;
 mod question;
-mod realm;
 mod recode;
 mod refresh;
 mod rendered;

@@ -197,8 +197,6 @@ pub(crate) enum Purged {
     Tag(u64),
     /// All of a URL that is alike to this one in what counts of it on a route where that is not all.
     Counted(Url),
-    /// All that a host's requests may be answered with, named as they name it.
-    Host(Box<[u8]>),
     /// All whose URL this one means.
     Urls(Arc<UrlPattern>),
     All,

@@ -19,7 +19,7 @@ pub enum PurgeOrder {
     /// The responses of one URL, `http://host/path?query`, with whatever else they were stored under.
     Url(String),
     /// All responses of a host, as requests name it: with its port, where they do. With them goes all that is stored of routes
-    /// that take this host and answer all their hosts with the same.
+    /// that take this host and answer all their hosts with the same, and of such routes that take more hosts than a few.
     Host(String),
     /// All whose URL begins so, byte by byte. The URL is meant as it is in keys: the path in its normal form, and of the query
     /// what the route's rules count.
@@ -39,7 +39,9 @@ pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
         match order {
             PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tag::given(house, tag.as_bytes()))),
             PurgeOrder::Url(url) => covered.extend(purged_url(house, url)),
-            PurgeOrder::Host(host) => covered.push(Purged::Host(host.as_bytes().into())),
+            PurgeOrder::Host(host) => {
+                covered.extend(tag::for_host(house, host).into_iter().map(Purged::Tag));
+            }
             PurgeOrder::Prefix(url) => covered.push(urls(UrlPattern::prefix(url.as_bytes()))),
             PurgeOrder::Pattern(url) => covered.push(urls(UrlPattern::glob(url.as_bytes()))),
             PurgeOrder::All => covered.push(Purged::All),
@@ -85,6 +87,7 @@ mod tests {
     use std::sync::atomic::AtomicU64;
 
     use ringfence_balance::Limit;
+    use ringfence_config::HostPattern;
     use ringfence_io::mailbox;
     use ringfence_telemetry::Registry;
 
@@ -160,7 +163,10 @@ mod tests {
             };
             let [
                 Purged::Tag(tag),
-                Purged::Host(host),
+                Purged::Tag(host),
+                Purged::Tag(_any),
+                Purged::Tag(exact),
+                Purged::Tag(_below),
                 Purged::Urls(prefix),
                 Purged::Urls(glob),
             ] = &*what
@@ -168,7 +174,9 @@ mod tests {
                 panic!("{} parts", what.len());
             };
             assert_eq!(*tag, tag::given(&house, b"a"));
-            assert_eq!(**host, *b"A.example");
+            assert_eq!(*host, tag::host(&house, b"a.EXAMPLE"));
+            let shared = [HostPattern::Exact("a.example".to_owned())];
+            assert_eq!([*exact], *tag::any_of(&house, &shared));
             assert!(prefix.matches(b"http://a/x") && glob.matches(b"http://a/b"));
             assert_eq!((generation, kind), (1, Purge::Soft));
             assert!(orders.try_recv().is_none());

@@ -7,7 +7,7 @@ use ringfence_http::syntax::list_members;
 
 use crate::cache::Cache;
 use crate::exchange::Exchange;
-use crate::tag::{self, any_host, counted, counts_apart, host, url};
+use crate::tag::{self, any_of, counted, counts_apart, host, url};
 
 /// Fields in which servers give tags: members of a list, or words.
 pub(crate) const FIELDS: [Name; 3] = [Name::CacheTag, Name::SurrogateKey, Name::Xkey];
@@ -64,7 +64,7 @@ pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let mut tags = vec![host(&cache.house, name)];
     tags.extend(own_url(ex, ex.path(), query));
     if !ex.rules().key.host {
-        tags.push(any_host(&cache.house, ex.key_parts().realm));
+        tags.extend(any_of(&cache.house, &ex.route().matcher.hosts));
     }
     names(ex, response, |tag| tags.push(hash(cache, tag)));
     tags.sort_unstable();

@@ -42,7 +42,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 
 use ringfence_cache::{Object, Store};
-use ringfence_config::{HostPattern, KeyRules, Plan};
+use ringfence_config::{KeyRules, Plan};
 use ringfence_io::now;
 use ringfence_telemetry::WorkerStats;
 
@@ -59,21 +59,13 @@ use self::waiting::Waiting;
 use self::workbench::Workbench;
 use crate::house::{House, Order};
 use crate::note::{Asker, CacheNote, FlightKey, Note, Outcome, SharedKey, Way};
-use crate::realm::realm;
-use crate::tag::{any_host, counts_apart};
+use crate::tag::counts_apart;
 
 /// Entries that one look over the store goes on by.
 const SWEPT: usize = 4 << 10;
 
 /// Seconds after which a stale response is not kept for an origin that may fail or may say that it still holds.
 const SPENT: u64 = 30 * 86_400;
-
-/// A route that answers all its hosts with the same.
-struct Hostless {
-    hosts: Vec<HostPattern>,
-    /// What all its stored responses have.
-    tag: u64,
-}
 
 /// The cache of one core.
 pub(crate) struct Cache {
@@ -100,8 +92,6 @@ pub(crate) struct Cache {
     pub(crate) margin: Rc<Margin>,
     /// What counts of URLs on the plan's routes, where that is not all.
     counted: RefCell<Vec<KeyRules>>,
-    /// The plan's routes that answer all their hosts with the same.
-    hostless: RefCell<Vec<Hostless>>,
     workbench: Workbench,
     /// Itself, for what goes on in the background.
     own: Weak<Self>,
@@ -125,7 +115,6 @@ impl Cache {
             refreshes: RefCell::default(),
             margin: Rc::default(),
             counted: RefCell::default(),
-            hostless: RefCell::default(),
             workbench: Workbench::new(stats),
             own: own.clone(),
         })
@@ -172,15 +161,6 @@ impl Cache {
                 counted.push(rules.key.clone());
             }
         }
-        let hostless = plan.routes.iter().filter(|route| {
-            let rules = route.cache.as_ref();
-            rules.is_some_and(|rules| !rules.key.host)
-        });
-        let hostless = hostless.map(|route| Hostless {
-            hosts: route.matcher.hosts.clone(),
-            tag: any_host(&self.house, realm(plan, route)),
-        });
-        self.hostless.replace(hostless.collect());
     }
 
     /// Frees some of what is purged, or too old to be of use.

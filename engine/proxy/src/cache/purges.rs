@@ -7,14 +7,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::Poll;
 
 use ringfence_cache::{Head, KeyParts, Purge};
-use ringfence_config::{KeyRules, takes_host};
+use ringfence_config::KeyRules;
 use ringfence_http::RequestHead;
 use ringfence_io::{next_turn, spawn};
 
 use crate::cache::Cache;
 use crate::house::{House, Order};
 use crate::note::{CacheNote, Note, Purged, Url};
-use crate::tag::{self, counted};
+use crate::tag::counted;
 
 /// Entries of a slice.
 const SLICE: usize = 1 << 10;
@@ -60,14 +60,6 @@ impl Cache {
         for part in what {
             match part {
                 Purged::Tag(tag) => store.purge_tag(*tag, generation, kind),
-                Purged::Host(host) => {
-                    store.purge_tag(tag::host(&self.house, host), generation, kind);
-                    for shared in &*self.hostless.borrow() {
-                        if takes_host(&shared.hosts, host) {
-                            store.purge_tag(shared.tag, generation, kind);
-                        }
-                    }
-                }
                 Purged::Counted(url) => {
                     for rules in &*self.counted.borrow() {
                         store.purge_tag(self.counted_tag(url, rules), generation, kind);
