@@ -50,6 +50,12 @@ impl Vary {
         *self == Self::Any
     }
 
+    /// Whether all requests are given the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Fields(names) if names.is_empty())
+    }
+
     /// Appends what a request has in these fields, so that two requests select the same response exactly if the same is
     /// appended for both. Several lines are one list (RFC 9110 section 5.3). It is to be given the request as the origin
     /// gets it, with the fields that we write ourselves.

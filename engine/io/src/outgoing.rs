@@ -1,6 +1,7 @@
 //! What one send puts on the wire.
 
 use std::io::IoSlice;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -58,6 +59,24 @@ impl Outgoing {
     pub fn body(body: Payload) -> Self {
         Self {
             head: Scratch::none(),
+            body,
+            tail: b"",
+        }
+    }
+
+    /// A head, and behind it a range of bytes that others may have views of too; where it is short it is copied at once.
+    ///
+    /// # Panics
+    /// When the range is not within the bytes.
+    pub fn with_part(mut head: Scratch, bytes: &Bytes, range: Range<usize>) -> Self {
+        let mut body = Payload::None;
+        if range.len() > COPIED {
+            body = Payload::Bytes(bytes.slice(range));
+        } else {
+            head.extend_from_slice(&bytes[range]);
+        }
+        Self {
+            head,
             body,
             tail: b"",
         }

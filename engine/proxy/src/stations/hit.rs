@@ -1,11 +1,12 @@
 //! Hit: answers with a stored response, in place of the stations from Dial to Relay.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ringfence_cache::{Condition, Object, Wanted, condition, range_applies, wanted};
 use ringfence_http::{FieldCopier, HeadWriter, Method, Name, Version, write_decimal};
-use ringfence_io::{Outgoing, Payload, Scratch, now};
+use ringfence_io::{Outgoing, Scratch, now};
 
 use crate::cache::Report;
 use crate::cache_fields;
@@ -32,7 +33,7 @@ enum Part {
     /// The client has it already.
     Nothing,
     /// One range.
-    One(std::ops::Range<u64>),
+    One(Range<u64>),
     /// Several, as parts of one body, with what separates them.
     Several(Bytes, String),
     /// None of the ranges asked for is there.
@@ -49,12 +50,14 @@ impl Part {
         }
     }
 
-    fn body(&self, object: &Object) -> Bytes {
+    /// The body that it has, as a range of some bytes.
+    fn body<'a>(&'a self, object: &'a Object) -> (&'a Bytes, Range<usize>) {
+        let whole = &object.body;
         match self {
-            Self::Whole => object.body.clone(),
-            Self::Nothing | Self::Unsatisfiable => Bytes::new(),
-            Self::One(range) => object.body.slice(range.start as usize..range.end as usize),
-            Self::Several(body, _) => body.clone(),
+            Self::Whole => (whole, 0..whole.len()),
+            Self::Nothing | Self::Unsatisfiable => (whole, 0..0),
+            Self::One(range) => (whole, range.start as usize..range.end as usize),
+            Self::Several(body, _) => (body, 0..body.len()),
         }
     }
 }
@@ -76,24 +79,17 @@ pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     };
     let received = ex.is_fully_received();
     let keep = keeps_client(ex);
-    let mut body = answer.part.body(&object);
+    let (bytes, mut body) = answer.part.body(&object);
     let mut head = Scratch::take();
     write_head(ex, &answer, body.len(), keep, &mut head);
     if ex.heads.request.method == Method::Head {
-        body = Bytes::new();
+        body = 0..0;
     }
     ex.tally.status = answer.part.status(&object);
     ex.tally.cache = Some(report.outcome);
     ex.tally.bytes_out = body.len() as u64;
     ex.tally.answered = true;
-    let out = Outgoing {
-        head,
-        body: match body.is_empty() {
-            true => Payload::None,
-            false => Payload::Bytes(body),
-        },
-        tail: b"",
-    };
+    let out = Outgoing::with_part(head, bytes, body);
     ex.conn
         .client
         .set_send_limit(Some(ex.epoch.plan.timeouts.send));
@@ -158,7 +154,7 @@ fn part(ex: &Exchange<'_>, object: &Object) -> Part {
 }
 
 /// Several ranges in one body (RFC 9110 section 14.6).
-fn several(ex: &Exchange<'_>, object: &Object, parts: &[std::ops::Range<u64>]) -> Part {
+fn several(ex: &Exchange<'_>, object: &Object, parts: &[Range<u64>]) -> Part {
     let id = ex.conn.worker.make_id();
     let boundary = format!("ringfence-{}", String::from_utf8_lossy(&id));
     let kind = object.head().value(Name::ContentType);
@@ -177,11 +173,7 @@ fn several(ex: &Exchange<'_>, object: &Object, parts: &[std::ops::Range<u64>]) -
     Part::Several(body.into(), boundary)
 }
 
-fn write_content_range(
-    writer: &mut HeadWriter<'_>,
-    part: Option<&std::ops::Range<u64>>,
-    len: usize,
-) {
+fn write_content_range(writer: &mut HeadWriter<'_>, part: Option<&Range<u64>>, len: usize) {
     writer.field_name(b"Content-Range");
     writer.value_part(b"bytes ");
     match part {
