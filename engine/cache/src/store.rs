@@ -6,12 +6,13 @@
 //! | `table` | entries by their keys and in their queues; `dense`, `entry`, `queue`, `groups` are what it is made of |
 //! | `room` | which entries go so that others may come |
 //! | `misses` | how often keys were missed that may not be stored |
-//! | `purges`, `sought` | what was purged and not looked for yet, by tag and by URL |
+//! | `purges`, `sought`, `marks` | what was purged and not looked for yet, by tag and by URL |
 //! | `sweep` | how the memory of what was purged comes back |
 
 mod dense;
 mod entry;
 mod groups;
+mod marks;
 mod misses;
 mod purges;
 mod queue;

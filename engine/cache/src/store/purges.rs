@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::entry::State;
+use super::marks::Marks;
 use super::sought::Sought;
 use super::stored::{Purge, Stored};
 use crate::pattern::UrlPattern;
@@ -45,33 +46,6 @@ struct Record {
     marks: Marks,
     /// Which purge the last of them was.
     number: u64,
-}
-
-/// The generations below which responses are dead, and stale.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Marks {
-    hard: u64,
-    soft: u64,
-}
-
-impl Marks {
-    pub(crate) fn raise(&mut self, generation: u64, kind: Purge) {
-        let mark = match kind {
-            Purge::Hard => &mut self.hard,
-            Purge::Soft => &mut self.soft,
-        };
-        *mark = generation.max(*mark);
-    }
-
-    pub(crate) fn state(self, generation: u64) -> State {
-        if generation < self.hard {
-            State::Dead
-        } else if generation < self.soft {
-            State::Stale
-        } else {
-            State::Sound
-        }
-    }
 }
 
 impl Purges {
@@ -116,7 +90,7 @@ impl Purges {
         self.raise_floor(generation);
         if kind == Purge::Hard {
             // What they cover is dead by this one.
-            let newer = |record: &mut Record| record.marks.hard.max(record.marks.soft) > generation;
+            let newer = |record: &mut Record| record.marks.highest() > generation;
             self.tags.retain(newer);
             self.sought.purged_all(generation);
             self.shrink();
@@ -211,7 +185,7 @@ impl Purges {
         self.tags.retain(|record| {
             let keep = record.number > count;
             if !keep {
-                floor = floor.max(record.marks.hard).max(record.marks.soft);
+                floor = floor.max(record.marks.highest());
             }
             keep
         });

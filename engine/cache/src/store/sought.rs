@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::entry::State;
-use super::purges::Marks;
+use super::marks::Marks;
 use super::stored::{Purge, Stored};
 use crate::key::url_of;
 use crate::pattern::UrlPattern;
@@ -31,8 +31,6 @@ pub(crate) struct Sought {
 struct Record {
     pattern: Arc<UrlPattern>,
     marks: Marks,
-    /// The highest of the marks.
-    generation: u64,
     /// Which purge it was.
     number: u64,
 }
@@ -70,7 +68,6 @@ impl Sought {
         self.records.push_back(Record {
             pattern,
             marks,
-            generation,
             number,
         });
         if self.bytes() <= ROOM / 2 {
@@ -90,7 +87,7 @@ impl Sought {
         let newer = self.records.iter().rev();
         newer
             .take_while(|record| record.number > since)
-            .filter(|record| generation < record.generation && record.pattern.matches(url))
+            .filter(|record| generation < record.marks.highest() && record.pattern.matches(url))
             .map(|record| record.marks.state(generation))
             .max()
             .unwrap_or(State::Sound)
@@ -112,7 +109,7 @@ impl Sought {
 
     /// Forgets those that a hard purge of everything covers.
     pub(crate) fn purged_all(&mut self, generation: u64) {
-        self.retain(|record| record.generation > generation);
+        self.retain(|record| record.marks.highest() > generation);
     }
 
     /// Once all stored responses have been held against the purges up to this one: forgets the older of those where there are
@@ -135,7 +132,7 @@ impl Sought {
                 return true;
             }
             bytes -= record.pattern.weight() + size_of::<Record>();
-            floor = floor.max(record.generation);
+            floor = floor.max(record.marks.highest());
             false
         });
         floor
@@ -144,7 +141,7 @@ impl Sought {
     fn retain(&mut self, keep: impl FnMut(&Record) -> bool) {
         self.records.retain(keep);
         self.content = self.records.iter().map(|one| one.pattern.weight()).sum();
-        let generations = self.records.iter().map(|record| record.generation);
+        let generations = self.records.iter().map(|record| record.marks.highest());
         self.latest = generations.max().unwrap_or(0);
         if self.records.len() <= self.records.capacity() / 4 {
             self.records.shrink_to_fit();
