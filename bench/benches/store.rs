@@ -26,6 +26,9 @@ impl Stored for Response {
     fn tags(&self) -> &[u64] {
         &[]
     }
+    fn group(&self) -> u64 {
+        0
+    }
 }
 
 fn mix(number: u64) -> u64 {

@@ -34,7 +34,7 @@ pub use plan::warm::Warm;
 pub use plan::workers::{DriverChoice, WorkerCount, Workers};
 pub use plan::{Plan, Quick};
 pub use router::params::Params;
-pub use router::{Found, Miss, Query, Router};
+pub use router::{Found, Miss, Query, Router, patterns_of};
 pub use values::cpus::CpuList;
 pub use values::endpoint::{Endpoint, ServerAddress};
 pub use values::link::why_no_url;

@@ -9,7 +9,7 @@ mod trie;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
-use crate::matching::{HeaderMatch, HeaderTest, PathPattern, RouteId};
+use crate::matching::{HeaderMatch, HeaderTest, HostPattern, PathPattern, RouteId};
 use crate::router::params::Params;
 use crate::router::trie::{Candidates, Entry, Trie};
 
@@ -188,6 +188,20 @@ impl Conditions {
             })
         })
     }
+}
+
+/// The hosts that a route may have that takes requests for this one, which is named as [`Query::host`] is: itself, and what
+/// it is below. A route without hosts takes them too.
+#[must_use]
+pub fn patterns_of(authority: &str) -> Vec<HostPattern> {
+    let mut lower = HostBuffer::new();
+    let host = canonical_host(authority.as_bytes(), &mut lower);
+    let text = String::from_utf8_lossy(host);
+    let suffixes = text.match_indices('.').map(|(dot, _)| &text[dot + 1..]);
+    let below = suffixes.map(|suffix| HostPattern::Below(suffix.to_owned()));
+    std::iter::once(HostPattern::Exact(text.to_string()))
+        .chain(below)
+        .collect()
 }
 
 /// Where a host is lower-cased, mostly on the stack.

@@ -214,6 +214,36 @@ fn the_key_is_told_in_its_parts() {
     assert_eq!(key["beside"], beside, "{told:#}");
 }
 
+/// What other sites may read, and what a trusted peer says of its client, is in the key as the routes' own parts are.
+#[test]
+fn the_key_is_told_with_what_no_rule_says() {
+    let origin = origin();
+    let told = |config: &str, fields: &[&str]| {
+        let ringfence = Ringfence::start(config);
+        let mut args = vec!["GET", "http://test.example/x"];
+        args.extend(fields.iter().flat_map(|line| ["-H", *line]));
+        told(&ringfence, &args)["cache"]["key"]["beside"].clone()
+    };
+    let plain = site_with(&[&origin], "cache = true", "check = \"off\"");
+    let site = "https://a.example";
+    assert_eq!(
+        told(&plain, &[&format!("Origin: {site}")]),
+        serde_json::json!([["header origin", site]])
+    );
+    let trusting = format!("{plain}\n[forwarding]\ntrusted = [\"127.0.0.0/8\"]\n");
+    let fields = ["X-Original-URL: /y", "X-Forwarded-Proto: https"];
+    assert_eq!(
+        told(&trusting, &fields),
+        serde_json::json!([
+            ["header forwarded", null],
+            ["header x-forwarded-host", null],
+            ["header x-forwarded-port", null],
+            ["header x-forwarded-proto", "https"],
+            ["header x-original-url", "/y"]
+        ])
+    );
+}
+
 /// Routes of every kind, and none for what is below `/none`.
 fn routes(origin: &Origin) -> String {
     let server = origin.address();

@@ -1,7 +1,7 @@
 //! Purging: what is covered is not answered with any more once the call has returned, on whichever core.
 
 use ringfence_tests::{
-    Origin, Outcome, Response, Ringfence, Visit, command, eventually, site_with,
+    Origin, Outcome, Response, Ringfence, Visit, command, eventually, site_with, upstream_table,
 };
 use serde_json::Value;
 
@@ -128,6 +128,37 @@ fn a_url_is_purged_as_far_as_it_counts() {
         purge(&ringfence, &["--url", purged]).succeeded();
         assert!(asked(&ringfence, &origin, kept) > 0, "{rules}");
         assert_eq!(asked(&ringfence, &origin, "/x?a=2"), 0, "{rules}");
+    }
+}
+
+/// What one host has asked for may be what another is answered with: that goes with either.
+#[test]
+fn a_host_is_purged_with_what_it_shares() {
+    let origin = origin();
+    let route = |host: &str| {
+        format!(
+            "[[route]]\nhost = {host}\nupstream = \"app\"\n[route.cache]\nkey = {{ host = false }}\n"
+        )
+    };
+    let ringfence = Ringfence::start(&format!(
+        "[[listener]]\naddress = \"127.0.0.1:0\"\n{}{}{}",
+        route("[\"test.example\", \"*.test.example\"]"),
+        route("\"other.example\""),
+        upstream_table("app", &[&origin], "check = \"off\""),
+    ));
+    fill(&ringfence, &origin, &["/x"]);
+    let before = origin.served();
+    let text = "GET /x HTTP/1.1\r\nHost: a.test.example\r\n\r\n";
+    ringfence.client().says(text).hears().expect(200);
+    assert_eq!(origin.served(), before, "both hosts have the same");
+    for host in ["other.example", "test.example.org", "example"] {
+        purge(&ringfence, &["--host", host]).succeeded();
+        assert_eq!(asked(&ringfence, &origin, "/x"), 0, "{host}");
+    }
+    for host in ["a.test.example", "Test.example:80", "b.test.example"] {
+        purge(&ringfence, &["--host", host]).succeeded();
+        assert!(asked(&ringfence, &origin, "/x") > 0, "{host}");
+        assert_eq!(asked(&ringfence, &origin, "/x"), 0, "{host}");
     }
 }
 
@@ -266,4 +297,50 @@ fn what_the_caches_do_is_counted() {
         told["total"]["hits"].as_f64()
     );
     assert!(metrics.sum("ringfence_cache_entries", &[]) >= 1.0);
+}
+
+#[test]
+fn what_is_stored_is_counted_by_route() {
+    let origin = origin();
+    let route = |name: &str| {
+        format!(
+            "[[route]]\nname = \"{name}\"\npath = \"/{name}/*\"\nupstream = \"app\"\ncache = true\n"
+        )
+    };
+    let site = |names: [&str; 2]| {
+        let app = upstream_table("app", &[&origin], "check = \"off\"");
+        let routes = names.map(route).concat();
+        format!("[[listener]]\naddress = \"127.0.0.1:0\"\n{routes}{app}")
+    };
+    let ringfence = Ringfence::start(&site(["a", "b"]));
+    fill(&ringfence, &origin, &["/a/1", "/a/2", "/b/1"]);
+    // What each of the names has of entries, if it has any.
+    let entries = |names: [&str; 4]| {
+        let text = ringfence.admin_get("/cache/stats").expect(200).text();
+        let stats: Value = serde_json::from_str(&text).expect("JSON");
+        let routes = stats["routes"].as_array().expect("a list").clone();
+        names.map(|name| {
+            let found = routes.iter().find(|route| route["route"] == name);
+            let entries = found.map_or(0, |route| route["entries"].as_u64().expect("a number"));
+            let bytes = found.map_or(0, |route| route["bytes"].as_u64().expect("a number"));
+            assert_eq!(entries == 0, bytes == 0, "{text}");
+            entries
+        })
+    };
+    let names = ["a", "b", "c", "(none)"];
+    // Each is stored by its home, and by the other worker once that is asked.
+    eventually("all are counted", || entries(names) == [4, 2, 0, 0]);
+    let metrics = ringfence.metrics();
+    let of = |route| metrics.sum("ringfence_cache_route_entries", &[("route", route)]);
+    assert_eq!([of("a"), of("b")], [4.0, 2.0]);
+    assert!(metrics.sum("ringfence_cache_route_bytes", &[("route", "a")]) > 0.0);
+
+    ringfence.reload(&site(["b", "c"]));
+    assert_eq!(
+        entries(names),
+        [0, 2, 0, 4],
+        "none is lost when a route goes"
+    );
+    purge(&ringfence, &["--all"]).succeeded();
+    eventually("what is purged goes", || entries(names) == [0; 4]);
 }

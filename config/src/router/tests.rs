@@ -299,6 +299,14 @@ proptest! {
             false => Miss::MethodNotAllowed { allow: allowed.join(", ") },
         });
         prop_assert_eq!(found, expected);
+        for matcher in &matchers {
+            let taken = !host_ranks(matcher, host).is_empty();
+            for authority in [host.to_owned(), format!("{}:80", host.to_uppercase())] {
+                let patterns = patterns_of(&authority);
+                let takes = matcher.hosts.iter().any(|host| patterns.contains(host));
+                prop_assert_eq!(takes || matcher.hosts.is_empty(), taken);
+            }
+        }
     }
 
     #[test]

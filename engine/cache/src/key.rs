@@ -55,6 +55,12 @@ pub fn user<'a>(head: Head<'a>, rules: &CacheRules) -> Option<&'a [u8]> {
     }
 }
 
+/// The URL in a key, as far as it counts.
+pub(crate) fn url_of(key: &[u8]) -> &[u8] {
+    let text = key.get(REALM..).unwrap_or_default();
+    text.split(|byte| *byte == PART).next().unwrap_or_default()
+}
+
 /// Writes the request's URL in normal form, as far as the rules say that it counts.
 pub fn write_url(parts: &KeyParts<'_>, rules: &KeyRules, out: &mut Vec<u8>) {
     if rules.scheme {

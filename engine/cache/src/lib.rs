@@ -17,6 +17,7 @@
 //! | `etag`, `conditional` | [`condition`]: whether the client has it already |
 //! | `object` | [`Object`]: one stored response |
 //! | `key` | [`write_key`]: what a response is stored under |
+//! | `pattern` | [`UrlPattern`]: which URLs a purge means |
 //! | `range` | [`wanted`]: which parts of it are asked for |
 //! | `store` | [`Store`]: the stored responses of one core, and what becomes of them |
 
@@ -27,6 +28,7 @@ mod freshness;
 mod head;
 mod key;
 mod object;
+mod pattern;
 mod range;
 mod request;
 mod response;
@@ -43,6 +45,7 @@ pub use freshness::{Basis, Freshness, Heuristic, Received};
 pub use head::Head;
 pub use key::{KeyParts, PART, REALM, VALUE, normal_query, part_names, user, write_key, write_url};
 pub use object::{Circumstances, Form, Object};
+pub use pattern::{UrlPattern, split_url, without_scheme};
 pub use range::{MOST_RANGES, Wanted, wanted};
 pub use request::{MaxStale, RequestControl};
 pub use response::{ResponseControl, Scope};
@@ -50,5 +53,5 @@ pub use reuse::{Verdict, judge, judge_purged};
 pub use rules::{in_force, says_how_long};
 pub use seconds::Seconds;
 pub use storable::{Asked, NotStored, storable};
-pub use store::{Found, Key, MOST_VARIANTS, Purge, Refused, Stats, Store, Stored};
+pub use store::{Found, Holdings, Key, MOST_VARIANTS, Purge, Refused, Stats, Store, Stored};
 pub use vary::Vary;

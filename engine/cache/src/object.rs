@@ -1,6 +1,8 @@
 //! One stored response: its head as it is sent again, its body, and all that was found out about it when it came.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ringfence_config::ContentCoding;
@@ -41,6 +43,11 @@ pub struct Object {
     selection: Box<[u8]>,
     tags: Box<[u64]>,
     generation: u64,
+    group: u64,
+    /// When it was made, as it says itself, in seconds since 1970.
+    dated: Option<u64>,
+    asked: Duration,
+    came: Duration,
     forms: Option<Box<Forms>>,
 }
 
@@ -69,6 +76,12 @@ pub struct Circumstances<'a> {
     pub generation: u64,
     /// Hashes of its tags.
     pub tags: &'a [u64],
+    /// A hash of what it is counted with.
+    pub group: u64,
+    /// When it was asked for and when it came, since the start of the process.
+    pub asked: Duration,
+    /// See `asked`.
+    pub came: Duration,
 }
 
 impl Object {
@@ -120,6 +133,10 @@ impl Object {
             selection: selection.into(),
             tags: circumstances.tags.into(),
             generation: circumstances.generation,
+            group: circumstances.group,
+            dated: said.date(Name::Date),
+            asked: circumstances.asked,
+            came: circumstances.came,
             forms: None,
         })
     }
@@ -278,6 +295,18 @@ impl Object {
         self.vary == other.vary && self.selection == other.selection
     }
 
+    /// Whether it is more recent than one that was on its way at the same time: by their dates (RFC 9111 section 4), and where
+    /// those do not tell by when they were asked for. What was asked for after this one came is never outdated by it, so that
+    /// a server's wrong clock bars nothing, and neither is what was asked for after a purge that this one was before.
+    #[must_use]
+    pub fn outdates(&self, other: &Self) -> bool {
+        let by_date = self.dated.zip(other.dated).map(|(own, its)| own.cmp(&its));
+        let order = by_date.unwrap_or(Ordering::Equal);
+        other.asked < self.came
+            && other.generation <= self.generation
+            && order.then(self.asked.cmp(&other.asked)).is_gt()
+    }
+
     /// Seconds since it was made, at `now` (RFC 9111 section 4.2.3).
     #[must_use]
     pub fn age(&self, now: u64) -> u64 {
@@ -333,6 +362,10 @@ impl Stored for Arc<Object> {
 
     fn tags(&self) -> &[u64] {
         &self.tags
+    }
+
+    fn group(&self) -> u64 {
+        self.group
     }
 }
 

@@ -3,31 +3,37 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `stored` | what a store and its caller tell each other |
-//! | `table` | entries by their keys and in their queues; `dense`, `entry`, `queue` are what it is made of |
+//! | `table` | entries by their keys and in their queues; `dense`, `entry`, `queue`, `groups` are what it is made of |
 //! | `room` | which entries go so that others may come |
 //! | `misses` | how often keys were missed that may not be stored |
-//! | `purges` | what was purged and not looked for yet |
+//! | `purges`, `sought`, `marks` | what was purged and not looked for yet, by tag and by URL |
 //! | `sweep` | how the memory of what was purged comes back |
 
 mod dense;
 mod entry;
+mod groups;
+mod marks;
 mod misses;
 mod purges;
 mod queue;
 mod room;
+mod sought;
 mod stored;
 mod sweep;
 mod table;
 
 use std::iter::successors;
 use std::ops::Range;
+use std::sync::Arc;
 
 use entry::{Entry, NONE, Stage, State};
 use misses::Misses;
 use purges::{Pass, Purges};
 use table::Table;
 
-pub use stored::{Found, Key, Purge, Refused, Stats, Stored};
+use crate::pattern::UrlPattern;
+
+pub use stored::{Found, Holdings, Key, Purge, Refused, Stats, Stored};
 
 /// Stored responses that one key may have, for requests that differ in the fields that Vary names. The oldest goes.
 pub const MOST_VARIANTS: usize = 64;
@@ -109,6 +115,12 @@ impl<V: Stored> Store<V> {
         }
     }
 
+    /// Tells what it holds of each group, and the evictions since it last did. Groups of which it then holds nothing are
+    /// forgotten; they are too, untold, where a limit leaves no room for them.
+    pub fn tell_groups(&mut self, tell: impl FnMut(u64, Holdings)) {
+        self.table.tell_groups(tell);
+    }
+
     /// The response that was inserted last of those under `key` that `select` takes and no hard purge covers. It counts as
     /// used; where there is none, the key counts as missed.
     pub fn find(
@@ -140,7 +152,7 @@ impl<V: Stored> Store<V> {
         let all = successors(self.table.newest(key), |at| self.table.older(*at));
         all.filter_map(|at| {
             let entry = self.table.entry(at);
-            let state = self.purges.state(&entry.value).max(entry.state);
+            let state = self.seen_state(entry);
             (state != State::Dead).then_some(Found {
                 value: &entry.value,
                 softly_purged: state == State::Stale,
@@ -154,8 +166,7 @@ impl<V: Stored> Store<V> {
     pub fn softly_purged(&self, places: Range<usize>) -> impl Iterator<Item = (&[u8], &V)> {
         let places = places.start..places.end.min(self.table.len());
         let all = places.map(|at| self.table.entry(at as u32));
-        let stale =
-            all.filter(|entry| self.purges.state(&entry.value).max(entry.state) == State::Stale);
+        let stale = all.filter(|entry| self.seen_state(entry) == State::Stale);
         stale.map(|entry| (&*entry.key, &entry.value))
     }
 
@@ -183,12 +194,12 @@ impl<V: Stored> Store<V> {
             self.stats.refused += 1;
             return Err(Refused::TooLarge);
         }
-        if self.purges.refuses(&value) {
+        if self.purges.refuses(key.bytes, &value) {
             self.stats.refused += 1;
             return Err(Refused::Purged);
         }
         let heir = self.displace(key, replaces);
-        self.table.reserve_one();
+        self.table.reserve_one(value.group());
         self.misses.reserve(self.table.len() + 1);
         self.make_room(content);
         let (stage, hits) = heir.unwrap_or((self.first_stage(key), 0));
@@ -212,7 +223,7 @@ impl<V: Stored> Store<V> {
     }
 
     /// Puts `value` in the place of the one under `key` that `is` takes, and evicts others as room is needed. It is the same
-    /// response with more to it: its tags and generation have to be the same, and its turn, its uses and what purges have left
+    /// response with more to it: its tags, generation and group have to be the same, and its turn, its uses and what purges have left
     /// of it stay as they are. False where there is none, or it is too large.
     pub fn exchange(&mut self, key: Key<'_>, value: V, mut is: impl FnMut(&V) -> bool) -> bool {
         let content = value.weight().saturating_add(key.bytes.len());
@@ -231,10 +242,10 @@ impl<V: Stored> Store<V> {
         false
     }
 
-    /// Whether a response is not taken because it was asked for before a purge that covers it, or one that may: then it is
+    /// Whether a response is not taken under this key because it was asked for before a purge that covers it, or one that may: then it is
     /// no answer either for who asks after that purge.
-    pub fn refuses(&self, value: &V) -> bool {
-        self.purges.refuses(value)
+    pub fn refuses(&self, key: Key<'_>, value: &V) -> bool {
+        self.purges.refuses(key.bytes, value)
     }
 
     /// Takes all responses under `key` out, and says how many there were.
@@ -258,7 +269,7 @@ impl<V: Stored> Store<V> {
         self.purges.purge_tag(tag, generation, kind);
         let due = self.purges.sweep_due(self.table.len());
         if due > 0 {
-            self.sweep(due, |_| false);
+            self.look_over(due, |_| false);
         }
         self.make_room(0);
     }
@@ -269,41 +280,44 @@ impl<V: Stored> Store<V> {
         self.purges.purge_all(generation, kind);
     }
 
-    /// Purges all stored responses for which `matches` is true by their key and value; it walks over all of them. Of those
-    /// that were asked for before this `generation` and have yet to come, any is refused, as it might have been meant.
-    /// Says how many were purged.
-    pub fn purge_where(
-        &mut self,
-        generation: u64,
-        kind: Purge,
-        mut matches: impl FnMut(&[u8], &V) -> bool,
-    ) -> usize {
-        self.purges.purge_unseen(generation);
-        let left = match kind {
-            Purge::Hard => State::Dead,
-            Purge::Soft => State::Stale,
-        };
-        let mut count = 0;
-        for at in 0..self.table.len() as u32 {
-            let alive = self.state(at) != State::Dead;
-            let entry = self.table.entry_mut(at);
-            let covered = alive && entry.value.generation() < generation;
-            if covered && matches(&entry.key, &entry.value) {
-                entry.state = left;
-                count += 1;
-            }
+    /// Purges all responses whose URL the pattern means, those included that were asked for before this `generation` and have
+    /// yet to come. It looks at none of them: each is held against the pattern when it is next found, or by a sweep.
+    pub fn purge_urls(&mut self, pattern: Arc<UrlPattern>, generation: u64, kind: Purge) {
+        if self.table.len() == 0 && self.limit < ROOMY {
+            // As with a tag.
+            self.purges.raise_floor(generation);
+            return;
         }
-        count
+        let entries = self.table.len();
+        let due = self.purges.purge_urls(pattern, generation, kind, entries);
+        if due > 0 {
+            self.look_over(due, |_| false);
+        }
+        self.make_room(0);
+    }
+
+    /// Whether there are purges of URLs that not all it holds has been held against: what they cover is not found, but takes
+    /// its memory until sweeps have come around.
+    #[must_use]
+    pub fn seeks(&self) -> bool {
+        self.purges.seeks()
     }
 
     /// What purges have left of an entry. It is held against them only if there was one since it last was.
     fn state(&mut self, at: u32) -> State {
         let entry = self.table.entry_mut(at);
         if entry.checked != self.purges.count() {
+            let now = self.purges.state(&entry.key, &entry.value, entry.checked);
+            entry.state = now.max(entry.state);
             entry.checked = self.purges.count();
-            entry.state = self.purges.state(&entry.value).max(entry.state);
         }
         entry.state
+    }
+
+    /// The same for who only looks.
+    fn seen_state(&self, entry: &Entry<V>) -> State {
+        let now = self.purges.state(&entry.key, &entry.value, entry.checked);
+        now.max(entry.state)
     }
 
     /// Takes out what of a key a new response is to replace, what is dead, and the oldest if there are too many. Says what the
@@ -341,7 +355,10 @@ impl<V: Stored> Store<V> {
         let count = match gone {
             _ if entry.state == State::Dead => &mut self.stats.purged,
             Gone::Replaced => &mut self.stats.replaced,
-            Gone::Evicted => &mut self.stats.evictions,
+            Gone::Evicted => {
+                self.table.count_evicted(&entry);
+                &mut self.stats.evictions
+            }
             Gone::Expired => &mut self.stats.expired,
             Gone::Removed => &mut self.stats.removed,
         };

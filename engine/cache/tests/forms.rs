@@ -1,6 +1,7 @@
 //! Coded forms of a stored response.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ringfence_cache::{
@@ -34,6 +35,9 @@ fn object(body: &Bytes) -> Object {
             bytes: asked,
         },
         generation: 7,
+        group: 0,
+        asked: Duration::ZERO,
+        came: Duration::ZERO,
         tags: &[1, 2],
     };
     let control = ResponseControl::default();

@@ -1,9 +1,12 @@
 //! The store beside a slow model that remembers all that it ever took, with the same purges told one by one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use ringfence_cache::{Found, Key, MOST_VARIANTS, Purge, Refused, Store, Stored};
+use ringfence_cache::{
+    Found, Holdings, Key, MOST_VARIANTS, Purge, REALM, Refused, Store, Stored, UrlPattern,
+};
 
 #[derive(Debug, PartialEq)]
 struct Response {
@@ -12,6 +15,7 @@ struct Response {
     weight: usize,
     generation: u64,
     tags: Vec<u64>,
+    group: u64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +31,9 @@ impl Stored for Shared {
     fn tags(&self) -> &[u64] {
         &self.0.tags
     }
+    fn group(&self) -> u64 {
+        self.0.group
+    }
 }
 
 fn response(id: usize, weight: usize, generation: u64, tags: &[u64]) -> Shared {
@@ -36,13 +43,19 @@ fn response(id: usize, weight: usize, generation: u64, tags: &[u64]) -> Shared {
         weight,
         generation,
         tags: tags.to_vec(),
+        group: 0,
     }))
 }
 
 /// The key of a number. Its hash is one of few, so that many collide.
 fn name(number: u8) -> (u64, Vec<u8>) {
     let hash = u64::from(number % 5).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (hash, format!("/{number}").into_bytes())
+    (hash, key_of(&format!("http://h/{number}")))
+}
+
+/// A key with this URL.
+fn key_of(url: &str) -> Vec<u8> {
+    [&[0; REALM], url.as_bytes()].concat()
 }
 
 fn key(name: &(u64, Vec<u8>)) -> Key<'_> {
@@ -59,6 +72,7 @@ enum Step {
         variant: u8,
         weight: usize,
         tags: Vec<u64>,
+        group: u64,
         /// Purges that came after it was asked for.
         late: u64,
     },
@@ -68,7 +82,8 @@ enum Step {
     Remove(u8),
     PurgeTag(u64, bool),
     PurgeAll(bool),
-    PurgeWhere(u8, bool),
+    /// All whose number begins with this one.
+    PurgeUrls(u8, bool),
     /// At most so many; those of one variant have expired.
     Sweep(usize, u8),
     SetLimit(usize),
@@ -77,12 +92,13 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let tags = prop::collection::vec(0u64..6, 0..3);
     let late = prop_oneof![4 => Just(0), 1 => 1u64..4];
-    let insert = (0u8..12, 0u8..4, 0usize..9000, tags, late).prop_map(
-        |(key, variant, weight, tags, late)| Step::Insert {
+    let insert = (0u8..12, 0u8..4, 0usize..9000, tags, 0u64..3, late).prop_map(
+        |(key, variant, weight, tags, group, late)| Step::Insert {
             key,
             variant,
             weight,
             tags,
+            group,
             late,
         },
     );
@@ -94,7 +110,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..12).prop_map(Step::Remove),
         2 => (0u64..6, any::<bool>()).prop_map(|(tag, hard)| Step::PurgeTag(tag, hard)),
         1 => any::<bool>().prop_map(Step::PurgeAll),
-        1 => (0u8..12, any::<bool>()).prop_map(|(key, hard)| Step::PurgeWhere(key, hard)),
+        2 => (0u8..12, any::<bool>()).prop_map(|(key, hard)| Step::PurgeUrls(key, hard)),
         2 => (0usize..20, 3u8..6).prop_map(|(most, variant)| Step::Sweep(most, variant)),
         1 => (0usize..200_000).prop_map(Step::SetLimit),
     ]
@@ -114,16 +130,32 @@ struct Kept {
     expired: bool,
 }
 
+impl Kept {
+    /// Bytes that go with it, where the store has it: then it is shared.
+    fn bytes(&self) -> Option<usize> {
+        let content = self.value.weight() + name(self.key).1.len();
+        (Arc::strong_count(&self.value.0) > 1).then_some(content + ENTRY)
+    }
+}
+
+/// Bytes of an entry beside its content.
+const ENTRY: usize = 64;
+
 /// The store, and beside it what it may hold.
 struct Pair {
     store: Store<Shared>,
     all: Vec<Kept>,
     /// Purges of tags, with their generations.
     tags: Vec<(u64, u64)>,
+    /// Prefixes of keys, likewise.
+    urls: Vec<(Vec<u8>, u64)>,
     floor: u64,
     generation: u64,
     /// Whether the store holds all that it may.
     unlimited: bool,
+    /// Those that went to make room, and those that the store has told of, by group.
+    evicted: HashMap<u64, u64>,
+    told: HashMap<u64, u64>,
 }
 
 impl Pair {
@@ -132,19 +164,38 @@ impl Pair {
             store: Store::new(limit.unwrap_or(usize::MAX / 2)),
             all: Vec::new(),
             tags: Vec::new(),
+            urls: Vec::new(),
             floor: 0,
             generation: 0,
             unlimited: limit.is_none(),
+            evicted: HashMap::new(),
+            told: HashMap::new(),
         }
     }
 
     fn run(&mut self, step: &Step) {
+        let mut before: Vec<_> = self.all.iter().map(|kept| kept.bytes().is_some()).collect();
+        self.take(step);
+        before.resize(self.all.len(), true);
+        // Where there is no room for what it would tell, it tells nothing.
+        let is_untold = matches!(step, Step::SetLimit(_)) && self.store.bytes() == 0;
+        for (kept, was_there) in self.all.iter().zip(before) {
+            let is_gone = kept.gone || is_untold || matches!(step, Step::Sweep(..));
+            if was_there && kept.bytes().is_none() && !is_gone {
+                *self.evicted.entry(kept.value.group()).or_default() += 1;
+            }
+        }
+        self.check();
+    }
+
+    fn take(&mut self, step: &Step) {
         match step {
             Step::Insert {
                 key,
                 variant,
                 weight,
                 tags,
+                group,
                 late,
             } => {
                 let value = Shared(Arc::new(Response {
@@ -153,6 +204,7 @@ impl Pair {
                     weight: *weight,
                     generation: self.generation.saturating_sub(*late),
                     tags: tags.clone(),
+                    group: *group,
                 }));
                 self.insert(*key, value);
             }
@@ -175,7 +227,6 @@ impl Pair {
             Step::SetLimit(_) => (),
             purge => self.purge(purge),
         }
-        self.check();
     }
 
     fn is_exact(&self) -> bool {
@@ -190,7 +241,11 @@ impl Pair {
     fn insert(&mut self, number: u8, value: Shared) {
         let generation = value.generation();
         let tagged = self.tags.iter().filter(|tag| value.tags().contains(&tag.0));
-        let covered = tagged.map(|tag| tag.1).max().unwrap_or(0).max(self.floor);
+        let tagged = tagged.map(|tag| tag.1);
+        let of_key = name(number).1;
+        let sought = self.urls.iter().filter(|url| of_key.starts_with(&url.0));
+        let sought = sought.map(|url| url.1);
+        let covered = tagged.chain(sought).max().unwrap_or(0).max(self.floor);
         let variant = value.0.variant;
         let taken = self.store.insert(key(&name(number)), value.clone(), |old| {
             old.0.variant == variant
@@ -230,6 +285,7 @@ impl Pair {
             variant,
             weight,
             generation: old.as_ref().map_or(u64::MAX, Stored::generation),
+            group: old.as_ref().map_or(0, Stored::group),
             tags: old.map_or(Vec::new(), |old| old.0.tags.clone()),
         }));
         let done = self.store.exchange(key(&name(number)), value.clone(), is);
@@ -278,14 +334,16 @@ impl Pair {
                 self.floor = generation;
                 (hard, Box::new(|_| true))
             }
-            Step::PurgeWhere(number, hard) => {
-                let (exact, live) = (self.is_exact(), self.live(number).count());
+            Step::PurgeUrls(number, hard) => {
+                if self.store.stats().entries == 0 && !self.unlimited {
+                    self.floor = generation;
+                }
                 let prefix = name(number).1;
-                let matches = |key: &[u8], _: &Shared| key == prefix;
-                let count = self.store.purge_where(generation, kind(hard), matches);
-                assert!(count == live || count < live && !exact);
-                self.floor = generation;
-                (hard, Box::new(move |kept| kept.key == number))
+                let pattern = Arc::new(UrlPattern::prefix(&prefix[REALM..]));
+                self.store.purge_urls(pattern, generation, kind(hard));
+                self.urls.push((prefix.clone(), generation));
+                let covers = move |kept: &Kept| name(kept.key).1.starts_with(&prefix);
+                (hard, Box::new(covers))
             }
             _ => unreachable!("a purge"),
         };
@@ -295,8 +353,32 @@ impl Pair {
         }
     }
 
+    /// What the store tells of groups is what it has of them, each byte of it.
+    fn check_groups(&mut self) {
+        let mut wanted: HashMap<u64, Holdings> = HashMap::new();
+        for kept in &self.all {
+            if let Some(bytes) = kept.bytes() {
+                let held = wanted.entry(kept.value.group()).or_default();
+                held.entries += 1;
+                held.bytes += bytes;
+            }
+        }
+        self.store.tell_groups(|group, held| {
+            *self.told.entry(group).or_default() += held.evictions;
+            let held = Holdings {
+                evictions: 0,
+                ..held
+            };
+            assert_eq!(wanted.remove(&group).unwrap_or_default(), held);
+        });
+        assert!(wanted.is_empty(), "not told of {wanted:?}");
+        self.told.retain(|_, count| *count > 0);
+        assert_eq!(self.told, self.evicted);
+    }
+
     /// All that is visible is as it should be.
-    fn check(&self) {
+    fn check(&mut self) {
+        self.check_groups();
         let mut stale: Vec<_> = self
             .store
             .softly_purged(0..usize::MAX)
@@ -425,7 +507,8 @@ fn what_came_late_is_refused_and_changes_nothing() {
         store.insert(KEY, response(3, 10, 3, &[8]), keep_all),
         Ok(())
     );
-    store.purge_where(5, Purge::Hard, |_, value| value.tags() == [8]);
+    let all = Arc::new(UrlPattern::glob(b"*"));
+    store.purge_urls(all, 5, Purge::Hard);
     let none: [Found<'_, Shared>; 0] = [];
     assert!(
         store
@@ -433,8 +516,106 @@ fn what_came_late_is_refused_and_changes_nothing() {
             .filter(|found| found.value.0.id == 3)
             .eq(none)
     );
-    let unknown = store.insert(KEY, response(4, 10, 4, &[9]), keep_all);
-    assert_eq!(unknown, Err(Refused::Purged), "it might have been meant");
+    let late = store.insert(KEY, response(4, 10, 4, &[9]), keep_all);
+    assert_eq!(late, Err(Refused::Purged));
+}
+
+#[test]
+fn a_purge_of_urls_looks_at_nothing_and_refuses_only_what_it_means() {
+    let mut store = Store::new(1 << 20);
+    let names: Vec<_> = (0..200)
+        .map(|n| key_of(&format!("http://h/{}/{n}", n % 2)))
+        .collect();
+    let key = |n: usize| Key {
+        hash: n as u64,
+        bytes: &names[n],
+    };
+    for n in 0..200 {
+        store
+            .insert(key(n), response(n, 10, 3, &[]), keep_all)
+            .unwrap();
+    }
+    let before = store.bytes();
+    store.purge_urls(Arc::new(UrlPattern::prefix(b"http://h/1/")), 4, Purge::Hard);
+    assert!(store.seeks() && store.bytes() < before + 1024);
+    assert_eq!(store.stats().entries, 200);
+    for n in 0..200 {
+        assert_eq!(store.find(key(n), |_| true).is_some(), n % 2 == 0, "{n}");
+    }
+    let late = |n: usize| response(1000 + n, 10, 3, &[]);
+    assert!(store.refuses(key(1), &late(1)) && !store.refuses(key(0), &late(0)));
+    assert_eq!(
+        store.insert(key(1), late(1), keep_all),
+        Err(Refused::Purged)
+    );
+    assert_eq!(store.insert(key(0), late(0), keep_all), Ok(()));
+    while store.seeks() {
+        store.sweep(10, |_| false);
+    }
+    assert_eq!(store.stats().entries, 101);
+    assert_eq!(
+        store.insert(key(1), late(1), keep_all),
+        Err(Refused::Purged)
+    );
+}
+
+/// The more patterns there are that an entry is to be held against, the fewer entries a sweep looks at.
+#[test]
+fn a_sweep_takes_no_longer_for_many_patterns() {
+    let mut store = Store::new(1 << 20);
+    let names: Vec<_> = (0..1000)
+        .map(|n| key_of(&format!("http://h/{n}")))
+        .collect();
+    for (n, bytes) in names.iter().enumerate() {
+        let hash = n as u64;
+        store
+            .insert(Key { hash, bytes }, response(n, 10, 0, &[]), keep_all)
+            .unwrap();
+    }
+    for n in 0..79 {
+        let pattern = Arc::new(UrlPattern::prefix(format!("http://h/x{n}").as_bytes()));
+        store.purge_urls(pattern, 1 + n, Purge::Hard);
+    }
+    let mut sweeps = 0;
+    while store.seeks() {
+        store.sweep(100, |_| false);
+        sweeps += 1;
+    }
+    assert_eq!(sweeps, 100, "ten entries each time");
+    assert!(store.sweep(1000, |_| false), "now all at once");
+}
+
+/// Many more patterns are purged than there is room for, and none is forgotten while it covers what is stored.
+#[test]
+fn urls_are_purged_without_end() {
+    let mut store = Store::new(1 << 30);
+    let names: Vec<_> = (0..5_000u64)
+        .map(|n| key_of(&format!("http://h/{n}/")))
+        .collect();
+    let key = |n: usize| Key {
+        hash: (n as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        bytes: &names[n],
+    };
+    for n in 0..names.len() {
+        store
+            .insert(key(n), response(n, 100, 0, &[]), keep_all)
+            .unwrap();
+    }
+    let before = store.bytes();
+    for (n, name) in names.iter().enumerate().take(4_000) {
+        let pattern = Arc::new(UrlPattern::glob(&name[REALM..]));
+        store.purge_urls(pattern, 1 + n as u64, Purge::Hard);
+        assert!(store.bytes() < before + (1 << 17), "{n}");
+    }
+    for n in 0..4_000 {
+        assert_eq!(store.find(key(n), |_| true), None, "{n}");
+    }
+    assert!(store.variants(key(4_500)).next().is_some());
+    let late = store.insert(key(3), response(3, 100, 3, &[]), keep_all);
+    assert_eq!(late, Err(Refused::Purged));
+    while !store.sweep(1000, |_| false) {}
+    assert_eq!(store.stats().entries, 1_000);
+    assert_eq!(store.stats().purged, 4_000);
 }
 
 #[test]

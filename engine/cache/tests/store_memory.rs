@@ -29,6 +29,9 @@ impl Stored for Response {
     fn tags(&self) -> &[u64] {
         &self.0.tags
     }
+    fn group(&self) -> u64 {
+        self.0.tags[0] % 50
+    }
 }
 
 fn hash(number: u64) -> u64 {
@@ -81,6 +84,7 @@ fn every_byte_is_counted() {
         find(&mut store, number * 7 % 10_007);
         insert(&mut store, number);
         if number % 501 == 0 {
+            store.tell_groups(|_, _| {});
             assert_same(allocated() - before, store.bytes());
             assert!(store.bytes() <= store.limit());
         }

@@ -27,6 +27,9 @@ impl Stored for Sized {
     fn tags(&self) -> &[u64] {
         &[]
     }
+    fn group(&self) -> u64 {
+        0
+    }
 }
 
 fn hash(number: u64) -> u64 {

@@ -154,7 +154,7 @@ pub(crate) struct PurgeArgs {
     /// Purge the responses of this URL, such as `http://example.com/a?b=c`; may be repeated
     #[arg(long, value_name = "URL", group = "what")]
     pub(crate) url: Vec<String>,
-    /// Purge all responses of this host, named as requests do; may be repeated
+    /// Purge all that requests of this host may be answered with, named as they name it; may be repeated
     #[arg(long, value_name = "HOST", group = "what")]
     pub(crate) host: Vec<String>,
     /// Purge what has a URL like this, in which * stands for anything, such as `http://example.com/*.css`; may be repeated

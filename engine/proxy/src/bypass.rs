@@ -91,6 +91,12 @@ pub(crate) fn why<'e>(ex: &'e Exchange<'_>) -> Option<Why<'e>> {
     if !answered {
         return Some(Why::Method);
     }
+    whatever_method(ex)
+}
+
+/// The same, were the request a GET.
+pub(crate) fn whatever_method<'e>(ex: &'e Exchange<'_>) -> Option<Why<'e>> {
+    let head = &ex.heads.request;
     if !matches!(head.framing, Framing::None | Framing::Length(0)) {
         return Some(Why::Body);
     }

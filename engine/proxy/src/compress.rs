@@ -6,7 +6,7 @@ use ringfence_coding::{
     Candidate, CompressRules, ContentCoding, forbids, is_of_bytes, negotiate, plain_of, weak,
 };
 use ringfence_http::syntax::{decimal, list_members};
-use ringfence_http::{Fields, Framing, Method, Name, Version};
+use ringfence_http::{Fields, Framing, Name, Version};
 
 use crate::coder::has_room;
 use crate::exchange::{Call, Exchange};
@@ -25,7 +25,7 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    /// That of the response whose head has come, which is being stored or is not.
+    /// That of the response whose head has come, which is being stored, or would be if the request were GET, or is not.
     pub(crate) fn of(ex: &Exchange<'_>, call: &Call, stored: bool) -> Self {
         match &ex.route().compress {
             Some(rules) => Self::by(rules, ex, call, stored),
@@ -61,9 +61,7 @@ impl Form {
         if !candidate.is_fit(rules) {
             return Self::default();
         }
-        // What GET would be sent where there is a cache depends on whether it is stored, and so is not known.
-        let unknown = ex.heads.request.method == Method::Head && ex.route().cache.is_some();
-        let coding = match stored || unknown || ex.conn.client.is_nobody() {
+        let coding = match stored || ex.conn.client.is_nobody() {
             true => None,
             false => affordable(ex, rules, length),
         };

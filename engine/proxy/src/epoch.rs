@@ -9,6 +9,7 @@ use ringfence_config::{Action, LogFormat, Plan, Route, Upstream, UpstreamId};
 use ringfence_http::HeadLimits;
 use ringfence_telemetry::RouteStats;
 
+use crate::holdings::Holders;
 use crate::house::{Adoption, House};
 use crate::lane::Lane;
 use crate::pool::{Berth, Spill};
@@ -27,6 +28,8 @@ pub(crate) struct Epoch {
     pub(crate) unrouted: Arc<RouteStats>,
     /// What sets a route's stored responses apart from those of others, by its id.
     pub(crate) realms: Vec<u64>,
+    /// What its stored responses are counted with.
+    pub(crate) holders: Holders,
     pub(crate) head_limits: HeadLimits,
     /// Heads of hits.
     pub(crate) rendered: Rendered,
@@ -74,11 +77,12 @@ impl Epoch {
             }
         };
         let lanes = adoption.roster.groups.iter().map(lane).collect();
-        let routes = plan
+        let routes: Vec<_> = plan
             .routes
             .iter()
             .map(|route| house.registry.route(worker, &route.name))
             .collect();
+        let unrouted = house.registry.route(worker, UNROUTED);
         let limits = &plan.limits;
         let head_limits = HeadLimits {
             max_line: limits.max_line,
@@ -88,13 +92,14 @@ impl Epoch {
         let room = |upstream: &Upstream| share(upstream.pool.size, workers, worker);
         Rc::new(Self {
             lanes,
+            holders: Holders::new(&plan, &routes, unrouted.clone()),
             routes,
             realms: plan
                 .routes
                 .iter()
                 .map(|route| realm(&plan, route))
                 .collect(),
-            unrouted: house.registry.route(worker, UNROUTED),
+            unrouted,
             head_limits,
             rendered: Rendered::new(),
             most_clients: plan.workers.max_connections.min(house.most_clients),

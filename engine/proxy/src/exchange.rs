@@ -284,6 +284,12 @@ impl<'c> Exchange<'c> {
         }
     }
 
+    /// What its response is counted with, where it is stored.
+    pub(crate) fn group(&self) -> u64 {
+        let route = self.facts.route.expect("the exchange has been routed");
+        self.epoch.holders.group(route)
+    }
+
     /// What the path has for the parameters of the route's pattern.
     pub(crate) fn params(&self) -> Params<'_> {
         match self.facts.found {

@@ -16,11 +16,17 @@ const OF_TRUSTED: [(Name, &str); 4] = [
     (Name::XForwardedProto, "x-forwarded-proto"),
 ];
 
-/// What a request's key has of those, by their names.
-pub(crate) fn trusted_names(ex: &Exchange<'_>) -> impl Iterator<Item = String> + use<> {
+/// What a request's key has behind what the route's rules say, part by part, in words.
+pub(crate) fn names(ex: &Exchange<'_>) -> Vec<String> {
+    let fields = &ex.heads.request.fields;
+    let origin = fields.has(Name::Origin).then_some("origin".to_owned());
     let trusted = ex.facts.trusted;
-    let names = OF_TRUSTED.iter().filter(move |_| trusted);
-    names.map(|(_, name)| format!("header {name}"))
+    let told = OF_TRUSTED.iter().map(|(_, name)| (*name).to_owned());
+    let overrides =
+        bypass::overrides(ex).map(|(name, _)| String::from_utf8_lossy(name).to_ascii_lowercase());
+    let said = told.chain(overrides).filter(|_| trusted);
+    let names = origin.into_iter().chain(said);
+    names.map(|name| format!("header {name}")).collect()
 }
 
 /// Writes the request's key.

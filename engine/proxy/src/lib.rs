@@ -14,9 +14,10 @@
 //! | `work` | running one core: its listeners, its orders, its drain |
 //! | `worker` | everything that one core needs |
 //! | `epoch` | what a worker derived from one adopted plan |
+//! | `holdings` | what is stored of each route, for the metrics |
 //! | `lane` | one upstream as one worker sees it: picker, retry budget, queue |
 //! | `refresh`, `warm` | asking again in the background, and for the cache alone |
-//! | `note`, `pattern` | what the caches of the cores tell one another, and what URLs a purge is meant for |
+//! | `note` | what the caches of the cores tell one another |
 //! | `tag`, `tags` | by what responses are purged |
 //! | `forwarded` | a request as the origin gets it |
 //! | `pool` | idle upstream connections of one core, and the spill between cores |
@@ -48,6 +49,7 @@ mod explain;
 mod forwarded;
 mod forwarding;
 mod gather;
+mod holdings;
 mod house;
 mod journal;
 mod keys;
@@ -56,7 +58,6 @@ mod note;
 mod own;
 mod pace;
 mod passage;
-mod pattern;
 pub mod pool;
 mod presence;
 mod purge;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use bytes::Bytes;
-use ringfence_cache::{Key, Object, Purge};
+use ringfence_cache::{Key, Object, Purge, UrlPattern};
 use ringfence_coding::ContentCoding;
 use ringfence_http::Reason;
 
-use crate::pattern::UrlPattern;
 use crate::stretch::Stretch;
 
 /// A message from one core's cache to another's.
@@ -222,7 +221,7 @@ pub(crate) enum Purged {
     Tag(u64),
     /// All of a URL that is alike to this one in what counts of it on a route where that is not all.
     Counted(Url),
-    /// All whose URL one of these means.
-    Urls(Box<[UrlPattern]>),
+    /// All whose URL this one means.
+    Urls(Arc<UrlPattern>),
     All,
 }

@@ -1,14 +1,14 @@
 //! Purges that come from outside the request path.
 
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use ringfence_cache::Purge;
+use ringfence_cache::{Purge, UrlPattern, split_url, without_scheme};
 use ringfence_http::path::{Normal, normalise};
 
 use crate::cache::order;
 use crate::house::House;
 use crate::note::{Purged, Url};
-use crate::pattern::{UrlPattern, split_url, without_scheme};
 use crate::tag;
 
 /// What is not to be answered with any more.
@@ -18,7 +18,8 @@ pub enum PurgeOrder {
     Tag(String),
     /// The responses of one URL, `http://host/path?query`, with whatever else they were stored under.
     Url(String),
-    /// All responses of a host, as requests name it: with its port, where they do.
+    /// All responses of a host, as requests name it: with its port, where they do. With them goes all that is stored of routes
+    /// that take this host and answer all their hosts with the same, and of such routes that take more hosts than a few.
     Host(String),
     /// All whose URL begins so, byte by byte. The URL is meant as it is in keys: the path in its normal form, and of the query
     /// what the route's rules count.
@@ -34,22 +35,24 @@ pub enum PurgeOrder {
 #[must_use]
 pub fn purge(house: &House, what: &[PurgeOrder], soft: bool) -> Receiver<()> {
     let mut covered = Vec::new();
-    let mut patterns = Vec::new();
     for order in what {
         match order {
             PurgeOrder::Tag(tag) => covered.push(Purged::Tag(tag::given(house, tag.as_bytes()))),
             PurgeOrder::Url(url) => covered.extend(purged_url(house, url)),
-            PurgeOrder::Host(host) => covered.push(Purged::Tag(tag::host(house, host.as_bytes()))),
-            PurgeOrder::Prefix(url) => patterns.push(UrlPattern::prefix(url.as_bytes())),
-            PurgeOrder::Pattern(url) => patterns.push(UrlPattern::glob(url.as_bytes())),
+            PurgeOrder::Host(host) => {
+                covered.extend(tag::for_host(house, host).into_iter().map(Purged::Tag));
+            }
+            PurgeOrder::Prefix(url) => covered.push(urls(UrlPattern::prefix(url.as_bytes()))),
+            PurgeOrder::Pattern(url) => covered.push(urls(UrlPattern::glob(url.as_bytes()))),
             PurgeOrder::All => covered.push(Purged::All),
         }
     }
-    if !patterns.is_empty() {
-        covered.push(Purged::Urls(patterns.into()));
-    }
     let kind = if soft { Purge::Soft } else { Purge::Hard };
     order(house, covered.into(), kind)
+}
+
+fn urls(pattern: UrlPattern) -> Purged {
+    Purged::Urls(Arc::new(pattern))
 }
 
 /// What a URL's responses may have been stored with: whether a path's slashes are merged is up to the plan, and the plan may
@@ -84,6 +87,7 @@ mod tests {
     use std::sync::atomic::AtomicU64;
 
     use ringfence_balance::Limit;
+    use ringfence_config::HostPattern;
     use ringfence_io::mailbox;
     use ringfence_telemetry::Registry;
 
@@ -157,12 +161,24 @@ mod tests {
             else {
                 panic!("another note");
             };
-            let [Purged::Tag(tag), Purged::Tag(host), Purged::Urls(urls)] = &*what else {
+            let [
+                Purged::Tag(tag),
+                Purged::Tag(host),
+                Purged::Tag(_any),
+                Purged::Tag(exact),
+                Purged::Tag(_below),
+                Purged::Urls(prefix),
+                Purged::Urls(glob),
+            ] = &*what
+            else {
                 panic!("{} parts", what.len());
             };
             assert_eq!(*tag, tag::given(&house, b"a"));
             assert_eq!(*host, tag::host(&house, b"a.EXAMPLE"));
-            assert_eq!((urls.len(), generation, kind), (2, 1, Purge::Soft));
+            let shared = [HostPattern::Exact("a.example".to_owned())];
+            assert_eq!([*exact], *tag::any_of(&house, &shared));
+            assert!(prefix.matches(b"http://a/x") && glob.matches(b"http://a/b"));
+            assert_eq!((generation, kind), (1, Purge::Soft));
             assert!(orders.try_recv().is_none());
         }
         assert!(done.try_recv().is_err(), "nobody has carried it out");

@@ -4,10 +4,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
+use ringfence_cache::{split_url, without_scheme};
 use ringfence_telemetry::Fetched;
 use ringfence_telemetry::explain::Explanation;
-
-use crate::pattern::{split_url, without_scheme};
 
 /// What every worker is asked of a request.
 pub struct Question {

@@ -1,14 +1,13 @@
 //! The tags of responses, by which they are purged.
 
-use ringfence_cache::{Head, KeyParts};
+use ringfence_cache::{Head, KeyParts, split_url};
 use ringfence_http::Name;
 use ringfence_http::path::{Normal, normalise};
 use ringfence_http::syntax::list_members;
 
 use crate::cache::Cache;
 use crate::exchange::Exchange;
-use crate::pattern::split_url;
-use crate::tag::{self, counted, counts_apart, host, url};
+use crate::tag::{self, any_of, counted, counts_apart, host, url};
 
 /// Fields in which servers give tags: members of a list, or words.
 pub(crate) const FIELDS: [Name; 3] = [Name::CacheTag, Name::SurrogateKey, Name::Xkey];
@@ -64,6 +63,9 @@ pub(crate) fn of(ex: &Exchange<'_>, response: Head<'_>) -> Vec<u64> {
     let name = ex.heads.request.authority.of(&ex.bytes);
     let mut tags = vec![host(&cache.house, name)];
     tags.extend(own_url(ex, ex.path(), query));
+    if !ex.rules().key.host {
+        tags.extend(any_of(&cache.house, &ex.route().matcher.hosts));
+    }
     names(ex, response, |tag| tags.push(hash(cache, tag)));
     tags.sort_unstable();
     tags.dedup();

@@ -78,6 +78,8 @@ impl Worker {
         let size = cache_size(&adoption, &self.house);
         self.cache.adopt(&adoption.plan, size);
         let next = Epoch::new(adoption, &self.house, self.index, Some(&self.epoch()));
+        self.epoch().holders.leave(&next.holders);
+        next.holders.report(&mut self.cache.store.borrow_mut());
         let old = self.epoch.replace(next);
         let mut left = self.left_lanes.borrow_mut();
         left.retain(|lane| lane.has_waiting());
@@ -143,11 +145,16 @@ impl Worker {
             .buffers_short
             .add(new.buffers_short - seen.buffers_short);
         *seen = new;
-        let cache = self.cache.store.borrow().stats();
-        self.stats.cache_entries.set(cache.entries as u64);
-        self.stats.cache_bytes.set(cache.bytes as u64);
-        let counted = self.stats.cache_evictions.get();
-        self.stats.cache_evictions.add(cache.evictions - counted);
+        self.report_cache();
+    }
+
+    fn report_cache(&self) {
+        let mut store = self.cache.store.borrow_mut();
+        let (held, told) = (store.stats(), &self.stats.cached);
+        told.entries.set(held.entries as u64);
+        told.bytes.set(held.bytes as u64);
+        told.evictions.add(held.evictions - told.evictions.get());
+        self.epoch().holders.report(&mut store);
     }
 
     /// What new requests are served by.

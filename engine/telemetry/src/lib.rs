@@ -16,8 +16,9 @@ pub use counter::{Counter, Gauge};
 pub use fetched::{Effect, Fetched, Target, Targets};
 pub use histogram::{Histogram, Snapshot};
 pub use log::{LogQueue, Part, Record, Stations, format_combined, format_json, format_syslog_head};
-pub use registry::Registry;
+pub use registry::{Registry, RouteCache};
 pub use scrape::{Extra, Process, ServerState};
 pub use stats::{
-    About, CacheCounts, CacheOutcomes, Classes, ControlStats, RouteStats, ServerStats, WorkerStats,
+    About, CacheCounts, CacheHoldings, CacheOutcomes, Classes, ControlStats, RouteStats,
+    ServerStats, WorkerStats,
 };

@@ -20,6 +20,34 @@ pub struct Registry {
     control: Arc<ControlStats>,
 }
 
+/// What the caches of all workers had to do with one route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteCache {
+    /// Its requests, in the order of [`crate::CacheOutcomes::NAMES`].
+    pub requests: CacheCounts,
+    /// Its stored responses; one that several workers have counts for each.
+    pub entries: u64,
+    /// Bytes that they take.
+    pub bytes: u64,
+    /// Those that went to make room for others.
+    pub evictions: u64,
+}
+
+impl RouteCache {
+    fn sum<'a>(blocks: impl Iterator<Item = &'a RouteStats>) -> Self {
+        blocks.fold(Self::default(), |sum, block| {
+            let counts = block.cache.get();
+            let [entries, bytes, evictions] = block.cached.get();
+            Self {
+                requests: std::array::from_fn(|ix| sum.requests[ix] + counts[ix]),
+                entries: sum.entries + entries,
+                bytes: sum.bytes + bytes,
+                evictions: sum.evictions + evictions,
+            }
+        })
+    }
+}
+
 /// The tables, by worker index inside each entry.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
@@ -70,13 +98,12 @@ impl Registry {
         self.tables().routes.block(&route.into(), worker)
     }
 
-    /// What the cache had to do with the requests of each route, by the route's name and in the order of
-    /// [`crate::CacheOutcomes::NAMES`]. Of a route without a cache there is nothing to tell.
+    /// What the caches had to do with each route, by its name. Of one without a cache there is nothing to tell.
     #[must_use]
-    pub fn cache_by_route(&self) -> Vec<(Box<str>, CacheCounts)> {
+    pub fn cache_by_route(&self) -> Vec<(Box<str>, RouteCache)> {
         let tables = self.tables();
         let routes = tables.cache_by_route();
-        routes.map(|(name, counts)| (name.into(), counts)).collect()
+        routes.map(|(name, cache)| (name.into(), cache)).collect()
     }
 
     /// A worker's block about a server of an upstream, made on the first call; as [`Registry::route`] otherwise.
@@ -128,15 +155,12 @@ impl Registry {
 
 impl Tables {
     /// As [`Registry::cache_by_route`].
-    pub(crate) fn cache_by_route(&self) -> impl Iterator<Item = (&str, CacheCounts)> {
-        let sums = self.routes.iter().map(|(route, blocks)| {
-            let sums = blocks.fold(CacheCounts::default(), |sums, block| {
-                let counts = block.cache.get();
-                std::array::from_fn(|ix| sums[ix] + counts[ix])
-            });
-            (&**route, sums)
-        });
-        sums.filter(|(_, sums)| sums.iter().any(|sum| *sum > 0))
+    pub(crate) fn cache_by_route(&self) -> impl Iterator<Item = (&str, RouteCache)> {
+        let sums = self
+            .routes
+            .iter()
+            .map(|(route, blocks)| (&**route, RouteCache::sum(blocks)));
+        sums.filter(|(_, sums)| *sums != RouteCache::default())
     }
 }
 

@@ -55,12 +55,8 @@ pub struct WorkerStats {
     pub log_dropped: Counter,
     /// Requests on routes with a cache, by what it had to do with them.
     pub cache: CacheOutcomes,
-    /// Stored responses now, as far as was last looked.
-    pub cache_entries: Gauge,
-    /// Bytes that they take, likewise.
-    pub cache_bytes: Gauge,
-    /// Stored responses that went to make room for others.
-    pub cache_evictions: Counter,
+    /// What its cache holds, and its tables.
+    pub cached: CacheHoldings,
     /// Bytes of responses that were compressed, before that.
     pub coded_in: Counter,
     /// Bytes that they were compressed to.
@@ -202,6 +198,25 @@ impl CacheOutcomes {
     }
 }
 
+/// What is stored in a worker's cache.
+#[derive(Debug, Default)]
+pub struct CacheHoldings {
+    /// Stored responses now, as far as was last looked.
+    pub entries: Gauge,
+    /// Bytes that they take, likewise.
+    pub bytes: Gauge,
+    /// Stored responses that went to make room for others.
+    pub evictions: Counter,
+}
+
+impl CacheHoldings {
+    /// Entries, bytes and evictions.
+    #[must_use]
+    pub fn get(&self) -> [u64; 3] {
+        [self.entries.get(), self.bytes.get(), self.evictions.get()]
+    }
+}
+
 /// One worker's numbers about one route.
 #[derive(Debug, Default)]
 #[repr(align(128))]
@@ -212,6 +227,8 @@ pub struct RouteStats {
     pub duration: Histogram,
     /// What the cache had to do with its requests; all zero where it has none.
     pub cache: CacheOutcomes,
+    /// What is stored of its responses, without the tables that they are found by.
+    pub cached: CacheHoldings,
 }
 
 impl RouteStats {
@@ -226,6 +243,8 @@ impl RouteStats {
         self.responses.absorb(&other.responses);
         self.duration.absorb(&other.duration);
         self.cache.absorb(&other.cache);
+        // What is stored of a route that is gone is told of elsewhere.
+        self.cached.evictions.add(other.cached.evictions.get());
     }
 }
 

@@ -1,5 +1,7 @@
 //! One origin request for all who want the same, on all cores.
 
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use ringfence_tests::{Client, Origin, Response, Ringfence, eventually, happens_within};
@@ -41,6 +43,37 @@ fn one_fetch_is_for_all_who_ask_meanwhile() {
         status.contains("; collapsed")
     };
     assert!(answers.iter().any(|answer| collapsed(&answer)));
+}
+
+/// Of two fetches for the same, the one that began first may end last: what it brings is older than what is stored.
+#[test]
+fn what_was_asked_for_earlier_does_not_take_the_place_of_what_is_newer() {
+    let (release, held) = channel();
+    let (begin, begun) = channel();
+    let held = Mutex::new((begin, held));
+    let app = origin(move |_, number| match number {
+        0 => ok("Cache-Control: private\r\n", "0"),
+        1 => {
+            let waits = held.lock().expect("one waits");
+            waits.0.send(()).expect("the test goes on");
+            let _ = waits.1.recv_timeout(Duration::from_secs(20));
+            ok(KEPT, "1")
+        }
+        number => ok(KEPT, &number.to_string()),
+    });
+    let ringfence = start(&app, "");
+    // After this each goes for itself.
+    expect(&ringfence.get("/x"), "MISS", "0");
+    let mut slow = ringfence.client();
+    slow.says(GET);
+    let limit = Duration::from_secs(20);
+    begun.recv_timeout(limit).expect("it is under way");
+    expect(&ringfence.get("/x"), "MISS", "2");
+    release.send(()).expect("it waits");
+    expect(&slow.hears(), "MISS", "1");
+    for _ in 0..12 {
+        expect(&ringfence.get("/x"), "HIT", "2");
+    }
 }
 
 #[test]

@@ -276,13 +276,34 @@ fn what_passes_by_the_cache_is_coded_at_once() {
         let head = ringfence
             .client()
             .asks("HEAD", "/x", "Accept-Encoding: zstd\r\n");
-        assert_eq!(
-            head.field("content-encoding"),
-            None,
-            "GET may be sent what is stored"
-        );
-        assert_eq!(head.field("vary"), Some("Accept-Encoding"));
+        for name in ["content-encoding", "etag", "vary", "content-length"] {
+            assert_eq!(head.field(name), answer.field(name), "{name}");
+        }
         assert_eq!(decoded(&answer), text("X"));
+    }
+}
+
+/// What is to be kept goes out as it is for the first time, and so HEAD says that before.
+#[test]
+fn head_says_what_get_would_of_what_is_not_kept_yet() {
+    for (rules, coded) in [
+        ("", false),
+        ("min_uses = 9", true),
+        ("max_object = \"1KiB\"", true),
+        ("bypass = { headers = [\"accept-encoding\"] }", true),
+    ] {
+        let app = texts("Content-Type: text/css\r\nCache-Control: max-age=60\r\nETag: \"v\"\r\n");
+        let ringfence = start(
+            &app,
+            &format!("compress = true\n[route.cache]\nmethods = [\"GET\"]\n{rules}"),
+        );
+        let fields = "Accept-Encoding: zstd\r\n";
+        let head = ringfence.client().asks("HEAD", "/x", fields).expect(200);
+        let get = ringfence.client().asks("GET", "/x", fields).expect(200);
+        assert_eq!(get.field("content-encoding").is_some(), coded, "{rules}");
+        for name in ["content-encoding", "etag", "vary", "content-length"] {
+            assert_eq!(head.field(name), get.field(name), "{name} {rules}");
+        }
     }
 }
 

@@ -1,9 +1,14 @@
 //! What was purged, so that a purge need not look at what it covers.
 
+use std::sync::Arc;
+
 use hashbrown::HashTable;
 
 use super::entry::State;
+use super::marks::Marks;
+use super::sought::Sought;
 use super::stored::{Purge, Stored};
+use crate::pattern::UrlPattern;
 
 /// Tags of which the purge may be remembered, however few entries there are.
 const LEAST_ROOM: usize = 4096;
@@ -15,6 +20,7 @@ const ENTRIES_EACH: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Purges {
     tags: HashTable<Record>,
+    sought: Sought,
     /// Responses with a lower generation are refused.
     floor: u64,
     /// Those with a lower generation are dead, and stale.
@@ -42,37 +48,11 @@ struct Record {
     number: u64,
 }
 
-/// The generations below which responses are dead, and stale.
-#[derive(Clone, Copy, Debug, Default)]
-struct Marks {
-    hard: u64,
-    soft: u64,
-}
-
-impl Marks {
-    fn raise(&mut self, generation: u64, kind: Purge) {
-        let mark = match kind {
-            Purge::Hard => &mut self.hard,
-            Purge::Soft => &mut self.soft,
-        };
-        *mark = generation.max(*mark);
-    }
-
-    fn state(self, generation: u64) -> State {
-        if generation < self.hard {
-            State::Dead
-        } else if generation < self.soft {
-            State::Stale
-        } else {
-            State::Sound
-        }
-    }
-}
-
 impl Purges {
     pub(crate) fn new() -> Self {
         Self {
             tags: HashTable::new(),
+            sought: Sought::new(),
             floor: 0,
             all: Marks::default(),
             count: 0,
@@ -86,7 +66,7 @@ impl Purges {
 
     /// Bytes that it has allocated.
     pub(crate) fn bytes(&self) -> usize {
-        self.tags.allocation_size()
+        self.tags.allocation_size() + self.sought.bytes()
     }
 
     pub(crate) fn purge_tag(&mut self, tag: u64, generation: u64, kind: Purge) {
@@ -110,16 +90,34 @@ impl Purges {
         self.raise_floor(generation);
         if kind == Purge::Hard {
             // What they cover is dead by this one.
-            let newer = |record: &mut Record| record.marks.hard.max(record.marks.soft) > generation;
+            let newer = |record: &mut Record| record.marks.highest() > generation;
             self.tags.retain(newer);
+            self.sought.purged_all(generation);
             self.shrink();
         }
     }
 
-    /// Counts a purge of which no record is kept: whoever calls looks at all that is stored, and what has yet to come is refused.
-    pub(crate) fn purge_unseen(&mut self, generation: u64) {
+    /// Purges all whose URL the pattern means, and says of how many of so many entries a sweep should look for it.
+    pub(crate) fn purge_urls(
+        &mut self,
+        pattern: Arc<UrlPattern>,
+        generation: u64,
+        kind: Purge,
+        entries: usize,
+    ) -> usize {
         self.count += 1;
-        self.raise_floor(generation);
+        self.sought
+            .push(pattern, generation, kind, self.count, entries)
+    }
+
+    /// Whether there are purges of URLs that not all stored responses have been held against.
+    pub(crate) fn seeks(&self) -> bool {
+        self.sought.is_pending()
+    }
+
+    /// For how many looks one counts that holds an entry against the purges of URLs.
+    pub(crate) fn burden(&self) -> usize {
+        self.sought.burden()
     }
 
     /// Refuses what was asked for before this generation.
@@ -127,8 +125,14 @@ impl Purges {
         self.floor = self.floor.max(generation);
     }
 
-    /// What the purges that are known leave of a stored response.
-    pub(crate) fn state(&self, value: &impl Stored) -> State {
+    /// What the purges that are known leave of a response with this key. It has been held against those of URLs up to the purge
+    /// `since`.
+    pub(crate) fn state(&self, key: &[u8], value: &impl Stored, since: u64) -> State {
+        let sought = self.sought.state(key, value, since);
+        sought.max(self.state_by_tags(value))
+    }
+
+    fn state_by_tags(&self, value: &impl Stored) -> State {
         let generation = value.generation();
         let all = self.all.state(generation);
         if self.tags.is_empty() {
@@ -142,8 +146,8 @@ impl Purges {
     }
 
     /// Whether a response was asked for before a purge that covers it, or that might.
-    pub(crate) fn refuses(&self, value: &impl Stored) -> bool {
-        value.generation() < self.floor || self.state(value) != State::Sound
+    pub(crate) fn refuses(&self, key: &[u8], value: &impl Stored) -> bool {
+        value.generation() < self.floor || self.state(key, value, 0) != State::Sound
     }
 
     /// Of how many entries a sweep should look for each purge, so that there is room for the next; 0 while there is enough.
@@ -163,17 +167,25 @@ impl Purges {
         let room = room(entries);
         if self.tags.len() > room / 2 {
             let older = self.count.saturating_sub(room as u64 / 4);
-            self.forget(count.min(older));
+            self.forget_tags(count.min(older));
         }
+        let below = self.sought.swept(count);
+        self.raise_floor(below);
     }
 
     /// Forgets the purges up to this count, which no stored response is waiting for.
     pub(crate) fn forget(&mut self, count: u64) {
+        self.forget_tags(count);
+        let below = self.sought.forget(count, 0);
+        self.raise_floor(below);
+    }
+
+    fn forget_tags(&mut self, count: u64) {
         let mut floor = self.floor;
         self.tags.retain(|record| {
             let keep = record.number > count;
             if !keep {
-                floor = floor.max(record.marks.hard).max(record.marks.soft);
+                floor = floor.max(record.marks.highest());
             }
             keep
         });
@@ -209,6 +221,9 @@ mod tests {
         fn tags(&self) -> &[u64] {
             &self.1
         }
+        fn group(&self) -> u64 {
+            0
+        }
     }
 
     #[test]
@@ -217,16 +232,16 @@ mod tests {
         purges.purge_tag(1, 5, Purge::Hard);
         purges.purge_tag(1, 3, Purge::Hard);
         purges.purge_tag(1, 8, Purge::Soft);
-        let state = |generation| purges.state(&Response(generation, [1]));
+        let state = |generation| purges.state(b"", &Response(generation, [1]), 0);
         let states = [4, 5, 7, 8].map(state);
         assert_eq!(
             states,
             [State::Dead, State::Stale, State::Stale, State::Sound]
         );
-        assert_eq!(purges.state(&Response(4, [2])), State::Sound);
+        assert_eq!(purges.state(b"", &Response(4, [2]), 0), State::Sound);
         purges.purge_all(9, Purge::Soft);
-        assert_eq!(purges.state(&Response(4, [1])), State::Dead);
-        assert_eq!(purges.state(&Response(8, [2])), State::Stale);
+        assert_eq!(purges.state(b"", &Response(4, [1]), 0), State::Dead);
+        assert_eq!(purges.state(b"", &Response(8, [2]), 0), State::Stale);
     }
 
     #[test]
@@ -236,14 +251,14 @@ mod tests {
             purges.purge_tag(tag, 10 + tag, Purge::Soft);
         }
         let late = Response(11, [7]);
-        assert!(purges.refuses(&late));
+        assert!(purges.refuses(b"", &late));
         let held = purges.bytes();
         purges.swept(7990, 0);
         assert!(purges.bytes() * 4 < held);
-        assert!(purges.refuses(&late) && purges.refuses(&Response(11, [9000])));
+        assert!(purges.refuses(b"", &late) && purges.refuses(b"", &Response(11, [9000])));
         // The last quarter of the room is known still.
         let after = 10 + 8000 - LEAST_ROOM as u64 / 4;
-        assert!(!purges.refuses(&Response(after, [7])));
-        assert!(purges.refuses(&Response(after, [7995])));
+        assert!(!purges.refuses(b"", &Response(after, [7])));
+        assert!(purges.refuses(b"", &Response(after, [7995])));
     }
 }

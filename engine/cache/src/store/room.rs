@@ -26,6 +26,7 @@ impl<V: Stored> Store<V> {
         if self.is_full(content) {
             // Nothing is stored, so nothing waits to be held against a purge.
             self.purges.forget(self.purges.count());
+            self.table.forget_groups();
             self.shrink();
         }
     }
@@ -93,6 +94,9 @@ mod tests {
         }
         fn tags(&self) -> &[u64] {
             &[]
+        }
+        fn group(&self) -> u64 {
+            0
         }
     }
 

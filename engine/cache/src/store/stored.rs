@@ -10,6 +10,9 @@ pub trait Stored {
 
     /// Hashes of its tags, those included that every response has, such as its host's and its URL's.
     fn tags(&self) -> &[u64];
+
+    /// The group that it is counted with: a hash.
+    fn group(&self) -> u64;
 }
 
 /// What responses are stored under: all of a request that decides which resource it is for.
@@ -46,6 +49,17 @@ pub enum Refused {
     TooLarge,
     /// It was asked for before a purge that covers it, or before one that may do so and is no longer known exactly.
     Purged,
+}
+
+/// What a store holds of one group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Stored responses, those included that are purged and not swept yet.
+    pub entries: usize,
+    /// Bytes of memory that go with them. What the store's tables take beside entries is nobody's.
+    pub bytes: usize,
+    /// Those that went to make room since it was last told.
+    pub evictions: u64,
 }
 
 /// What a store holds, and what it has done since it was made.

@@ -6,10 +6,19 @@ use super::stored::Stored;
 use super::{Gone, Store};
 
 impl<V: Stored> Store<V> {
-    /// Goes on over at most so many entries and drops those that are purged or for which `expired` is true, and gives memory
+    /// Goes on over at most so many entries, fewer where each has to be held against many purges of URLs, and drops those that are purged or for which `expired` is true, and gives memory
     /// back when it has come around. True if it now has and there was no purge since it began: there is no more to do until
     /// there is, or until more has expired.
-    pub fn sweep(&mut self, at_most: usize, mut expired: impl FnMut(&V) -> bool) -> bool {
+    pub fn sweep(&mut self, at_most: usize, expired: impl FnMut(&V) -> bool) -> bool {
+        self.look_over(at_most.div_ceil(self.purges.burden()), expired)
+    }
+
+    /// As [`sweep`](Self::sweep), however long it takes.
+    pub(super) fn look_over(
+        &mut self,
+        at_most: usize,
+        mut expired: impl FnMut(&V) -> bool,
+    ) -> bool {
         let begin = Pass {
             left: self.table.len(),
             purges: self.purges.count(),

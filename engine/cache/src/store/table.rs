@@ -4,8 +4,9 @@ use hashbrown::HashTable;
 
 use super::dense::Dense;
 use super::entry::{Entry, NONE, Stage};
+use super::groups::Groups;
 use super::queue::Queue;
-use super::stored::{Key, Stored};
+use super::stored::{Holdings, Key, Stored};
 
 /// The entries of a store. Each is known by its place, which changes when another is taken out: the last one then takes the
 /// place that is free.
@@ -18,6 +19,7 @@ pub(crate) struct Table<V> {
     main: Queue,
     /// Bytes that keys and values have allocated.
     content: usize,
+    groups: Groups,
 }
 
 /// Where the newest entry of a key is.
@@ -36,6 +38,7 @@ impl<V: Stored> Table<V> {
             probation: Queue::new(),
             main: Queue::new(),
             content: 0,
+            groups: Groups::new(),
         }
     }
 
@@ -45,12 +48,12 @@ impl<V: Stored> Table<V> {
 
     /// Bytes of memory that it holds.
     pub(crate) fn bytes(&self) -> usize {
-        self.content + self.entries.bytes() + self.index.allocation_size()
+        self.content + self.entries.bytes() + self.index.allocation_size() + self.groups.bytes()
     }
 
     /// Bytes of what grows with the number of entries beside them.
     pub(crate) fn overhead(&self) -> usize {
-        self.index.allocation_size() + self.entries.list_bytes()
+        self.index.allocation_size() + self.entries.list_bytes() + self.groups.bytes()
     }
 
     /// Bytes of room for entries as soon as there is one.
@@ -104,8 +107,9 @@ impl<V: Stored> Table<V> {
         (queue, &mut self.entries)
     }
 
-    /// Makes room for one more entry.
-    pub(crate) fn reserve_one(&mut self) {
+    /// Makes room for one more entry, of this group.
+    pub(crate) fn reserve_one(&mut self, group: u64) {
+        self.groups.reserve(group);
         self.entries.reserve_one();
         self.index.reserve(1, |newest| spread(newest.hash));
     }
@@ -115,6 +119,7 @@ impl<V: Stored> Table<V> {
         let at = self.entries.len() as u32;
         let (older, stage) = (self.newest(key), entry.stage);
         self.content += entry.content();
+        self.groups.came(entry.value.group(), entry.bytes());
         self.entries.push(Entry {
             hash: part(key.hash),
             newer: NONE,
@@ -153,6 +158,8 @@ impl<V: Stored> Table<V> {
         entry.weight = value.weight();
         entry.value = value;
         self.content = self.content - content + entry.content();
+        self.groups
+            .changed(entry.value.group(), bytes, entry.bytes());
         let (entries, stage) = (&self.entries, self.entries[at].stage);
         let queue = match stage {
             Stage::Probation => &mut self.probation,
@@ -168,6 +175,7 @@ impl<V: Stored> Table<V> {
         self.leave_variants(at);
         let taken = self.entries.swap_remove(at as usize)?;
         self.content -= taken.content();
+        self.groups.went(taken.value.group(), taken.bytes());
         if (at as usize) < self.entries.len() {
             self.relocate(at);
         }
@@ -218,6 +226,21 @@ impl<V: Stored> Table<V> {
         if let Some(newest) = found {
             newest.at = to;
         }
+    }
+
+    /// Counts with its group that an entry went to make room.
+    pub(crate) fn count_evicted(&mut self, entry: &Entry<V>) {
+        self.groups.evicted(entry.value.group());
+    }
+
+    /// Tells what there is of each group.
+    pub(crate) fn tell_groups(&mut self, tell: impl FnMut(u64, Holdings)) {
+        self.groups.tell(tell);
+    }
+
+    /// Forgets the groups, once nothing is stored.
+    pub(crate) fn forget_groups(&mut self) {
+        self.groups.clear();
     }
 
     /// Gives back what is not in use, if that is most of it.

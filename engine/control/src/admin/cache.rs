@@ -9,7 +9,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse, Response},
 };
-use ringfence_telemetry::{CacheCounts, WorkerStats};
+use ringfence_telemetry::{CacheCounts, RouteCache, WorkerStats};
 use serde::Serialize;
 
 use super::order;
@@ -48,9 +48,9 @@ pub(super) async fn stats(State(shared): State<Arc<Shared>>) -> Json<Stats> {
         total: Numbers::sum(numbers),
         workers,
         routes: routes
-            .map(|(route, counts)| Route {
+            .map(|(route, cache)| Route {
                 route,
-                outcomes: Outcomes::of(counts),
+                numbers: Numbers::of_route(&cache),
             })
             .collect(),
     })
@@ -76,18 +76,19 @@ struct One {
     numbers: Numbers,
 }
 
-/// A route with a cache that has been asked. What is stored belongs to no route: two may share it.
+/// A route with a cache that has been asked; `(none)` stands for those that are gone and have something stored still.
 #[derive(Debug, Serialize)]
 struct Route {
     route: Box<str>,
     #[serde(flatten)]
-    outcomes: Outcomes,
+    numbers: Numbers,
 }
 
 #[derive(Debug, Serialize)]
 struct Numbers {
     /// Stored responses; one that several workers have counts for each.
     entries: u64,
+    /// Those of a worker include its tables, which belong to no route.
     bytes: u64,
     #[serde(flatten)]
     outcomes: Outcomes,
@@ -96,11 +97,21 @@ struct Numbers {
 
 impl Numbers {
     fn of(stats: &WorkerStats) -> Self {
+        let [entries, bytes, evictions] = stats.cached.get();
         Self {
-            entries: stats.cache_entries.get(),
-            bytes: stats.cache_bytes.get(),
+            entries,
+            bytes,
             outcomes: Outcomes::of(stats.cache.get()),
-            evictions: stats.cache_evictions.get(),
+            evictions,
+        }
+    }
+
+    fn of_route(cache: &RouteCache) -> Self {
+        Self {
+            entries: cache.entries,
+            bytes: cache.bytes,
+            outcomes: Outcomes::of(cache.requests),
+            evictions: cache.evictions,
         }
     }
 

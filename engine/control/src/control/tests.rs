@@ -446,9 +446,12 @@ fn caches_are_purged_and_told_of() {
     for ix in 0..2 {
         stage.registry.worker(ix).cache.hits.add(2);
         stage.registry.worker(ix).cache.stale.add(1);
-        stage.registry.worker(ix).cache_entries.set(ix as u64);
+        stage.registry.worker(ix).cached.entries.set(ix as u64);
         stage.registry.route(ix, "shop").cache.hits.add(2);
         stage.registry.route(ix, "shop").cache.misses.add(6);
+        stage.registry.route(ix, "shop").cached.entries.set(3);
+        stage.registry.route(ix, "shop").cached.bytes.set(500);
+        stage.registry.route(ix, "shop").cached.evictions.inc();
         stage
             .registry
             .route(ix, "plain")
@@ -477,6 +480,8 @@ fn caches_are_purged_and_told_of() {
         (&routes[1]["route"], &routes[1]["hit_rate"]),
         (&"shop".into(), &0.25.into())
     );
+    let shop = ["entries", "bytes", "evictions"].map(|name| &routes[1][name]);
+    assert_eq!(shop, [6, 1000, 2]);
     stage.finish();
 }
 

@@ -126,8 +126,8 @@ impl Broadcast {
     pub(crate) fn end(mut self, whole: Option<Bytes>) {
         let stored = whole.zip(self.claim.take()).and_then(|(body, claim)| {
             let object = Arc::new(self.flight.head.with_body(shelve(body)));
-            let kept = claim.store(&self.key, &object);
-            kept.then(|| (self.key.clone(), object))
+            let stored = claim.store(&self.key, &object)?;
+            Some((self.key.clone(), stored))
         });
         self.cache.close(&self.flight, End::Whole(stored));
     }

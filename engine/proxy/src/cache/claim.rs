@@ -42,13 +42,12 @@ impl Claim {
         self.seat.is_followed()
     }
 
-    /// Stores what was fetched, here and at its home, and gives it to those who wait. False where it was not taken.
-    pub(crate) fn store(mut self, key: &SharedKey, object: &Arc<Object>) -> bool {
-        let kept = self.seat.cache.keep(key, object);
-        if kept {
-            self.end(Outcome::Stored(key.clone(), object.clone()));
-        }
-        kept
+    /// Stores what was fetched, here and at its home, and gives it to those who wait, or what is newer and stored already: that
+    /// is returned, and nothing where it was not taken.
+    pub(crate) fn store(mut self, key: &SharedKey, object: &Arc<Object>) -> Option<Arc<Object>> {
+        let kept = self.seat.cache.keep(key, object)?;
+        self.end(Outcome::Stored(key.clone(), kept.clone()));
+        Some(kept)
     }
 
     /// Tells those who wait, and those who will ask for a while, that each has to go for itself: what came is for one.

@@ -75,7 +75,7 @@ impl Cache {
             Outcome::Stored(key, object) => {
                 self.desk.borrow_mut().forget_alone(flight);
                 let had = self.store.borrow().variants(key.key()).next().is_some();
-                self.keep(&key, &object);
+                let object = self.keep(&key, &object).unwrap_or(object);
                 if had {
                     self.spread(&key, &object);
                 }

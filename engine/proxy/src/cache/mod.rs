@@ -85,6 +85,8 @@ pub(crate) struct Cache {
     next_ticket: Cell<u64>,
     /// Purges that this core has carried out.
     purged: Cell<u64>,
+    /// What purges of URLs cover is being cleared away.
+    clears_away: Cell<bool>,
     /// Those that wait until it has carried out all.
     behind: RefCell<Vec<Waker>>,
     /// Keys that are asked for again in the background, by their hashes.
@@ -111,6 +113,7 @@ impl Cache {
             waiting: RefCell::default(),
             next_ticket: Cell::new(0),
             purged: Cell::new(0),
+            clears_away: Cell::new(false),
             behind: RefCell::default(),
             refreshes: RefCell::default(),
             margin: Rc::default(),
@@ -130,11 +133,19 @@ impl Cache {
         self.house.purges.load(Ordering::SeqCst)
     }
 
-    /// Stores an object here; false where it is not taken.
-    pub(crate) fn keep(&self, key: &SharedKey, object: &Arc<Object>) -> bool {
+    /// Stores an object here, unless one for the same requests is that outdates it. Gives the one that is stored; nothing where
+    /// it is not taken.
+    pub(crate) fn keep(&self, key: &SharedKey, object: &Arc<Object>) -> Option<Arc<Object>> {
         let replaces = |old: &Arc<Object>| old.is_for_same(object);
         let mut store = self.store.borrow_mut();
-        store.insert(key.key(), object.clone(), replaces).is_ok()
+        let newer = store.variants(key.key()).find(|found| {
+            replaces(found.value) && !found.softly_purged && found.value.outdates(object)
+        });
+        if let Some(newer) = newer {
+            return Some(newer.value.clone());
+        }
+        let taken = store.insert(key.key(), object.clone(), replaces);
+        taken.is_ok().then(|| object.clone())
     }
 
     /// How often a key was asked for of late, this time included.
@@ -157,23 +168,28 @@ impl Cache {
 
     /// Frees some of what is purged, or too old to be of use.
     pub(crate) fn sweep(&self) {
+        self.sweep_some(SWEPT);
+        self.workbench.forget();
+    }
+
+    fn sweep_some(&self, entries: usize) {
         let now = now().as_secs();
         let spent = |object: &Arc<Object>| {
             let late = object.freshness.staleness(now);
             late.is_some_and(|by| by > SPENT)
         };
-        self.store.borrow_mut().sweep(SWEPT, spent);
-        self.workbench.forget();
+        self.store.borrow_mut().sweep(entries, spent);
     }
 
     /// Stores an object that nobody was given leave to fetch, here and at its home; false where it is not taken.
     pub(crate) fn offer(&self, key: &SharedKey, object: &Arc<Object>) -> bool {
         let kept = self.keep(key, object);
-        if kept {
-            let stored = Outcome::Stored(key.clone(), object.clone());
+        let is_kept = kept.is_some();
+        if let Some(kept) = kept {
+            let stored = Outcome::Stored(key.clone(), kept);
             self.end(&FlightKey::of(key), None, stored);
         }
-        kept
+        is_kept
     }
 
     /// Has the home know what became of a fetch.

@@ -6,14 +6,18 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::Poll;
 
-use ringfence_cache::{Head, KeyParts, Purge, REALM};
+use ringfence_cache::{Head, KeyParts, Purge};
 use ringfence_config::KeyRules;
 use ringfence_http::RequestHead;
+use ringfence_io::{next_turn, spawn};
 
 use crate::cache::Cache;
 use crate::house::{House, Order};
 use crate::note::{CacheNote, Note, Purged, Url};
 use crate::tag::counted;
+
+/// Entries of a slice.
+const SLICE: usize = 1 << 10;
 
 impl Cache {
     /// Waits until all purges have been carried out here that were ordered before.
@@ -61,19 +65,37 @@ impl Cache {
                         store.purge_tag(self.counted_tag(url, rules), generation, kind);
                     }
                 }
-                Purged::Urls(patterns) => {
-                    store.purge_where(generation, kind, |key, _| {
-                        let url = url(key);
-                        patterns.iter().any(|pattern| pattern.matches(url))
-                    });
-                }
+                Purged::Urls(pattern) => store.purge_urls(pattern.clone(), generation, kind),
                 Purged::All => store.purge_all(generation, kind),
             }
+        }
+        let seeks = store.seeks();
+        drop(store);
+        if seeks {
+            self.clear_away();
         }
         self.purged.set(self.purged.get() + 1);
         for waker in self.behind.take() {
             waker.wake();
         }
+    }
+
+    /// Has what purges of URLs cover go, a slice at a time beside its requests. It is not answered with meanwhile.
+    fn clear_away(&self) {
+        if self.clears_away.replace(true) {
+            return;
+        }
+        let own = self.own.clone();
+        spawn(async move {
+            while let Some(cache) = own.upgrade() {
+                if !cache.store.borrow().seeks() {
+                    return cache.clears_away.set(false);
+                }
+                cache.sweep_some(SLICE);
+                drop(cache);
+                next_turn().await;
+            }
+        });
     }
 }
 
@@ -103,10 +125,4 @@ fn order_by(
         };
         tell(worker, note);
     }
-}
-
-/// The URL in a key.
-fn url(key: &[u8]) -> &[u8] {
-    let text = key.get(REALM..).unwrap_or_default();
-    text.split(|byte| *byte == b'\n').next().unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! A stored response for tests.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ringfence_cache::{Circumstances, Head, Heuristic, Object, Received, ResponseControl};
@@ -25,6 +26,9 @@ pub(crate) fn object(body: Bytes) -> Arc<Object> {
         },
         generation: 0,
         tags: &[],
+        group: 0,
+        asked: Duration::ZERO,
+        came: Duration::ZERO,
     };
     let control = ResponseControl::default();
     Arc::new(Object::new(&head, bytes, control, body, &circumstances).unwrap())

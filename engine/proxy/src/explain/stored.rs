@@ -194,12 +194,15 @@ fn in_parts(ex: &Exchange<'_>, key: &SharedKey) -> Key {
     let bytes = key.bytes.get(REALM..).unwrap_or_default();
     let mut parts = bytes.split(|byte| *byte == PART);
     let url = text(parts.next().unwrap_or_default());
-    let names = part_names(ex.rules())
-        .into_iter()
-        .chain(keys::trusted_names(ex));
+    let names = part_names(ex.rules()).into_iter().chain(keys::names(ex));
     let value = |part: &[u8]| {
-        let values = part.strip_prefix(&[VALUE])?.split(|byte| *byte == VALUE);
-        Some(values.map(text).collect::<Vec<_>>().join(", "))
+        // What stands before the first is a name.
+        let values: Vec<_> = part
+            .split(|byte| *byte == VALUE)
+            .skip(1)
+            .map(text)
+            .collect();
+        (!values.is_empty()).then(|| values.join(", "))
     };
     Key {
         url,

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
-use ringfence_cache::{RequestControl, Verdict};
+use ringfence_cache::{Key, RequestControl, Verdict};
 use ringfence_http::{Name, Reason, Version};
 use ringfence_io::{Outgoing, Scratch, now};
 
@@ -30,12 +30,13 @@ pub(crate) fn way(ex: &Exchange<'_>) -> Way {
 pub(crate) fn enter(
     ex: &mut Exchange<'_>,
     flight: Rc<Flight>,
+    key: Key<'_>,
     control: &RequestControl,
     report: Report,
 ) -> Result<Station, Way> {
     let object = &flight.head;
     // It began before a purge, and this request may have come after that.
-    if ex.conn.worker.cache.store.borrow().refuses(object) {
+    if ex.conn.worker.cache.store.borrow().refuses(key, object) {
         return Err(Way::Not(flight.leader));
     }
     if !flight.can_be_joined() {

@@ -7,14 +7,17 @@ use ringfence_cache::{
     Asked as Request, Circumstances, Head, Heuristic, NotStored, Object, Purge, Received,
     RequestControl, ResponseControl, Vary, Verdict, in_force, says_how_long, storable, user,
 };
-use ringfence_http::{Fault, Framing, Name, ResponseHead};
+use ringfence_http::syntax::decimal;
+use ringfence_http::{Fault, Framing, Method, Name, ResponseHead};
 use ringfence_io::{now, shelve, unix_now};
 
 use crate::body::Body;
+use crate::bypass;
 use crate::cache::{Broadcast, Fill, Filling, Recording, Report, Served};
 use crate::exchange::{Call, Exchange, Hit};
 use crate::forwarded::{self, Forwarded};
 use crate::gather::Common;
+use crate::keys;
 use crate::note::Purged;
 use crate::recode::keep_forms;
 use crate::stations::lookup::ttl;
@@ -86,6 +89,25 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -
 pub(crate) fn records(ex: &Exchange<'_>) -> bool {
     let fill = ex.asked.as_ref().and_then(|asked| asked.fill.as_ref());
     fill.is_some_and(|fill| fill.recording.is_some())
+}
+
+/// Whether this response to HEAD is one that would be stored were it to GET, as far as its head tells.
+pub(crate) fn would_record(ex: &Exchange<'_>, call: &Call) -> bool {
+    let is_head = ex.heads.request.method == Method::Head && ex.route().cache.is_some();
+    if !is_head || bypass::whatever_method(ex).is_some() {
+        return false;
+    }
+    let (rules, head) = (ex.rules(), &ex.heads.response);
+    let length = fields(head, &call.head).value(Name::ContentLength);
+    let is_small = length
+        .and_then(decimal)
+        .is_none_or(|length| length <= rules.max_object);
+    let cache = &ex.conn.worker.cache;
+    let is_used =
+        rules.min_uses <= 1 || cache.uses(&keys::share(ex)).saturating_add(1) >= rules.min_uses;
+    let asked = (Method::Get, RequestControl::of(ex.fields()));
+    let control = control(ex, head, &call.head);
+    is_small && is_used && may_be_stored(ex, asked, head, &call.head, &control).is_ok()
 }
 
 /// Records a piece of the body, and with the last one stores the response.
@@ -178,7 +200,7 @@ fn renewed(
 ) -> Option<(Arc<Object>, Option<Unfit>)> {
     let (head, bytes) = old.merged(&ex.heads.response, &call.head).ok()?;
     let control = control(ex, &head, &bytes);
-    let unfit = may_be_stored(ex, fill, &head, &bytes, &control).err();
+    let unfit = may_be_stored(ex, asked(ex, fill), &head, &bytes, &control).err();
     let object = make(ex, fill, &head, &bytes, control, old.body.clone())?;
     Some((keep_forms(object, old), unfit))
 }
@@ -197,7 +219,7 @@ fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit
     let rules = ex.rules();
     let head = &ex.heads.response;
     let control = control(ex, head, &call.head);
-    may_be_stored(ex, fill, head, &call.head, &control)?;
+    may_be_stored(ex, asked(ex, fill), head, &call.head, &control)?;
     let most = usize::try_from(rules.max_object).unwrap_or(usize::MAX);
     let expected = match head.framing {
         Framing::Length(length) if length > most as u64 => {
@@ -309,19 +331,24 @@ fn control(ex: &Exchange<'_>, head: &ResponseHead, bytes: &[u8]) -> ResponseCont
     in_force(ex.rules(), fields(head, bytes), head.status, personal)
 }
 
-/// Whether a response may be stored, by its head.
+/// How the response was asked for that is to be stored.
+fn asked(ex: &Exchange<'_>, fill: &Fill) -> (Method, RequestControl) {
+    (ex.heads.request.method, fill.control)
+}
+
+/// Whether a response to such a request may be stored, by its head.
 fn may_be_stored(
     ex: &Exchange<'_>,
-    fill: &Fill,
+    (method, wants): (Method, RequestControl),
     head: &ResponseHead,
     bytes: &[u8],
     control: &ResponseControl,
 ) -> Result<(), Unfit> {
     let response = fields(head, bytes);
     let asked = Request {
-        method: ex.heads.request.method,
+        method,
         head: ex.fields(),
-        control: fill.control,
+        control: wants,
     };
     storable(&asked, response, head.status, control).map_err(Unfit::of)?;
     let personal = user(ex.fields(), ex.rules()).is_some();
@@ -401,6 +428,9 @@ fn make(
         request: forwarded.as_ref().map_or(ex.fields(), Forwarded::head),
         generation: fill.generation,
         tags: &tags::of(ex, response),
+        group: ex.group(),
+        asked: fill.began,
+        came: now(),
     };
     let made = Object::new(head, bytes, control, body, &circumstances);
     made.ok().map(Arc::new)
@@ -409,7 +439,7 @@ fn make(
 /// Stores an object, here and at its home; false where it is not taken.
 fn keep(ex: &Exchange<'_>, fill: Fill, object: &Arc<Object>) -> bool {
     match fill.claim {
-        Some(claim) => claim.store(&fill.key, object),
+        Some(claim) => claim.store(&fill.key, object).is_some(),
         None => ex.conn.worker.cache.offer(&fill.key, object),
     }
 }

@@ -80,7 +80,7 @@ pub(crate) async fn open(ex: &mut Exchange<'_>) -> Station {
                 let mut report = Report::of(Served::Hit, None);
                 report.collapsed = true;
                 report.ttl = Some(ttl(&flight.head, now().as_secs()));
-                match join::enter(ex, flight, &control, report) {
+                match join::enter(ex, flight, key.key(), &control, report) {
                     Ok(station) => return station,
                     Err(other) => way = other,
                 }

@@ -37,7 +37,7 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
         Kept::StandIn => return Err(Failure::Stale),
         Kept::Broken(fault) => return Err(Failure::by_server(fault)),
     };
-    let stored = common.is_some() || keep::records(ex);
+    let stored = common.is_some() || keep::records(ex) || keep::would_record(ex, call);
     let (form, coder) = form(ex, call, framing, stored);
     drop_trailers(ex, &mut body, form.coding.is_some());
     let coding = match coder {

@@ -5,6 +5,7 @@ mod cached;
 mod client;
 mod kept;
 mod ledger;
+mod left;
 mod origin;
 mod plans;
 mod poison;

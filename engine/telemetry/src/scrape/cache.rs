@@ -2,7 +2,7 @@
 
 use super::text::{Kind, Text};
 use crate::{
-    registry::Tables,
+    registry::{RouteCache, Tables},
     stats::{CacheOutcomes, WorkerStats},
 };
 
@@ -12,8 +12,8 @@ pub(super) fn cache(text: &mut Text<'_>, tables: &Tables) {
         Kind::Counter,
         "Requests on a route with a cache, by what it had to do with them.",
     );
-    for (route, sums) in tables.cache_by_route() {
-        for (outcome, sum) in CacheOutcomes::NAMES.into_iter().zip(sums) {
+    for (route, cache) in tables.cache_by_route() {
+        for (outcome, sum) in CacheOutcomes::NAMES.into_iter().zip(cache.requests) {
             text.sample(&[("route", route), ("outcome", outcome)], sum);
         }
     }
@@ -23,22 +23,53 @@ pub(super) fn cache(text: &mut Text<'_>, tables: &Tables) {
         "Stored responses that went to make room for others.",
     );
     let workers = tables.workers.values();
-    text.sample(&[], workers.map(|w| w.cache_evictions.get()).sum());
+    text.sample(&[], workers.map(|w| w.cached.evictions.get()).sum());
     each(
         text,
         tables,
         "ringfence_cache_entries",
         "Stored responses, by worker.",
-        |worker| worker.cache_entries.get(),
+        |worker| worker.cached.entries.get(),
     );
     each(
         text,
         tables,
         "ringfence_cache_bytes",
         "Bytes that stored responses take, by worker.",
-        |worker| worker.cache_bytes.get(),
+        |worker| worker.cached.bytes.get(),
     );
+    for (name, kind, help, of) in BY_ROUTE {
+        text.head(name, kind, help);
+        for (route, cache) in tables.cache_by_route() {
+            text.sample(&[("route", route)], of(&cache));
+        }
+    }
 }
+
+/// A metric of a route: its name, kind and help, and its value.
+type OfRoute = (&'static str, Kind, &'static str, fn(&RouteCache) -> u64);
+
+/// Each has a name of its own, so that sums over the workers' do not count twice.
+const BY_ROUTE: [OfRoute; 3] = [
+    (
+        "ringfence_cache_route_entries",
+        Kind::Gauge,
+        "Stored responses, by route; those of routes that are gone are of (none).",
+        |cache| cache.entries,
+    ),
+    (
+        "ringfence_cache_route_bytes",
+        Kind::Gauge,
+        "Bytes that stored responses take, by route, without the tables that they are found by.",
+        |cache| cache.bytes,
+    ),
+    (
+        "ringfence_cache_route_evictions_total",
+        Kind::Counter,
+        "Stored responses that went to make room for others, by route.",
+        |cache| cache.evictions,
+    ),
+];
 
 fn each(
     text: &mut Text<'_>,

@@ -236,10 +236,14 @@ fn caches_are_shown_by_route_and_by_worker() {
     let registry = Registry::new();
     for ix in 0..2 {
         registry.route(ix, "cached").cache.hits.add(2);
-        registry.worker(ix).cache_entries.set(3 + ix as u64);
-        registry.worker(ix).cache_bytes.set(100);
-        registry.worker(ix).cache_evictions.inc();
+        registry.worker(ix).cached.entries.set(3 + ix as u64);
+        registry.worker(ix).cached.bytes.set(100);
+        registry.worker(ix).cached.evictions.inc();
+        registry.route(ix, "cached").cached.entries.set(2);
+        registry.route(ix, "cached").cached.bytes.set(40);
+        registry.route(ix, "cached").cached.evictions.inc();
     }
+    registry.route(0, "(none)").cached.entries.set(1);
     registry.route(0, "plain").record(200, Duration::ZERO);
     let parsed = scrape(&registry);
     let requests = |outcome| {
@@ -257,6 +261,15 @@ fn caches_are_shown_by_route_and_by_worker() {
     assert_eq!(parsed.get(r#"ringfence_cache_entries{worker="1"}"#), 4.0);
     assert_eq!(parsed.get(r#"ringfence_cache_bytes{worker="0"}"#), 100.0);
     assert_eq!(parsed.get("ringfence_cache_evictions_total"), 2.0);
+    let of = |metric: &str, route: &str| {
+        parsed.get(&format!(
+            "ringfence_cache_route_{metric}{{route=\"{route}\"}}"
+        ))
+    };
+    assert_eq!(of("entries", "cached"), 4.0);
+    assert_eq!(of("bytes", "cached"), 80.0);
+    assert_eq!(of("evictions_total", "cached"), 2.0);
+    assert_eq!(of("entries", "(none)"), 1.0);
 }
 
 #[test]

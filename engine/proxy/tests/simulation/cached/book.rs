@@ -6,6 +6,7 @@ use std::time::Duration;
 use ringfence_http::Reason;
 use ringfence_io::{now, unix_now};
 
+use super::coded;
 use super::model::{Aged, GRAIN, Said, Wants};
 use super::parts::{self, Ranges};
 use super::site::{FIELDS, KIND, Page, Selecting, USER};
@@ -24,6 +25,8 @@ pub(crate) struct Asked {
     pub(crate) method: &'static str,
     pub(crate) page: Page,
     pub(crate) selecting: Selecting,
+    /// Which of the ways to say what codings it takes it has.
+    pub(crate) takes: Option<usize>,
     pub(crate) wants: Wants,
     pub(crate) if_none_match: Option<String>,
     pub(crate) if_modified_since: Option<u64>,
@@ -67,7 +70,10 @@ pub(crate) struct Given {
 pub(crate) enum Cover {
     All,
     Page(Page),
-    Place(usize),
+    /// All of one place, or what of it one host's requests may be answered with.
+    Place(usize, Option<usize>),
+    /// All that one host's requests may be answered with.
+    Host(usize),
     /// A tag that origins give.
     Tag(u64),
 }
@@ -117,10 +123,18 @@ impl Cover {
         match self {
             Self::All => true,
             Self::Page(page) => page.key() == given.page.key(),
-            Self::Place(place) => *place == given.page.place,
+            Self::Place(place, host) => {
+                *place == given.page.place && host.is_none_or(|host| is_for(host, given))
+            }
+            Self::Host(host) => is_for(*host, given),
             Self::Tag(tag) => given.tag == Some(*tag),
         }
     }
+}
+
+/// Whether requests of a host may be answered with it.
+fn is_for(host: usize, given: &Given) -> bool {
+    given.page.host == host || given.page.rules().shares_hosts
 }
 
 impl Book {
@@ -170,7 +184,9 @@ impl Book {
         let asked = self.asked.get_mut(&id)?;
         asked.seen += 1;
         let mut words = head.line.split(' ');
-        let (method, target) = (words.next(), words.next().and_then(Page::of));
+        let host = head.get("host").unwrap_or_default();
+        let of = |target| Page::of(target, host);
+        let (method, target) = (words.next(), words.next().and_then(of));
         let method_fits = method == Some(asked.method);
         if !method_fits || target != Some(asked.page) {
             self.fail(format!("request {id} came as {head:?}"));
@@ -235,11 +251,23 @@ impl Book {
 
     /// A client got an answer.
     pub(crate) fn judge(&mut self, id: u64, head: &Head, status: u16, body: &Body) {
-        let verdict = self.verdict(id, head, status, body);
+        let plain = coded::plain(&self.asked[&id], head, body);
+        let verdict = match &plain {
+            Ok(plain) => self.verdict(id, head, status, plain.as_ref().unwrap_or(body)),
+            Err(why) => Err(why.clone()),
+        };
         self.changed(id, head);
-        let asked = &self.asked[&id];
+        let asked = self.asked[&id].clone();
         match verdict {
             Ok(word) => {
+                if head.get("content-encoding").is_some() {
+                    self.count(&format!("coded {word}"));
+                }
+                let serial = head.number("x-serial");
+                let given = serial.and_then(|serial| self.given.get(&serial));
+                if given.is_some_and(|given| given.page.host != asked.page.host) {
+                    self.count(&format!("{word} of another host"));
+                }
                 self.count(&word);
                 self.count(&format!("status {status}"));
             }
@@ -456,7 +484,10 @@ impl Book {
         let kept = may_be_shared(asked, answer, &self.asked).is_ok()
             && rules.max_object.is_none_or(|most| answer.len <= most);
         let since = asked.began.order;
-        let purged = self.purges.iter().any(|purge| purge.since > since);
+        let purged = self
+            .purges
+            .iter()
+            .any(|purge| purge.since > since && purge.covers.covers(answer));
         if kept && !purged && !status.contains("; stored") && status.contains("miss") {
             return Err(format!("{how}, and was not stored"));
         }
@@ -563,5 +594,16 @@ fn may_be_shared(asked: &Asked, given: &Given, all: &BTreeMap<u64, Asked>) -> Re
 
 /// The bytes of a content.
 pub(crate) fn bytes_of(given: &Given) -> Vec<u8> {
-    noise(given.content, given.len)
+    content(&given.page, given.content, given.len)
+}
+
+/// The same, by what they follow from: what is coded can be made shorter.
+pub(crate) fn content(page: &Page, number: u64, len: usize) -> Vec<u8> {
+    let mut bytes = noise(number, len);
+    if page.rules().compresses {
+        bytes
+            .iter_mut()
+            .for_each(|byte| *byte = b"noise"[usize::from(*byte % 5)]);
+    }
+    bytes
 }

@@ -8,9 +8,10 @@ use ringfence_io::sim::Dice;
 use ringfence_io::{Endpoint, Stream, now, sleep, timeout_at};
 
 use super::book::{Asked, Book, Mark};
+use super::coded::TAKES;
 use super::model::Wants;
 use super::parts::{self, tag};
-use super::site::{Page, http_date, spell_selecting, spell_wants};
+use super::site::{HOSTS, Page, http_date, spell_selecting, spell_wants};
 use crate::plans::DOORS;
 use crate::wire::{Framing, Wire, say};
 
@@ -143,6 +144,7 @@ impl Client {
             method,
             page,
             selecting,
+            takes: None,
             wants: draw_wants(dice),
             if_none_match: None,
             if_modified_since: None,
@@ -153,10 +155,22 @@ impl Client {
             seen: 0,
             stored: false,
         };
-        draw_conditions(&mut asked, &book, dice);
+        // What coded forms are in the place of is told by conditions and ranges on what is not coded.
+        match dice.chance(400) {
+            true => asked.takes = Some(dice.below(TAKES.len() as u64) as usize),
+            false => draw_conditions(&mut asked, &book, dice),
+        }
         asked.began = book.mark();
         let target = page.spell(dice);
-        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: example.com\r\n");
+        let host = HOSTS[page.host];
+        let host = match dice.chance(200) {
+            true => host.to_uppercase(),
+            false => host.to_owned(),
+        };
+        let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\n");
+        if let Some(at) = asked.takes {
+            text += &format!("Accept-Encoding: {}\r\n", TAKES[at].0);
+        }
         text += &spell_selecting(&selecting, dice);
         text += &spell_wants(&asked.wants, dice);
         for (name, value) in [

@@ -4,6 +4,7 @@
 
 mod book;
 mod client;
+mod coded;
 mod model;
 mod origin;
 mod parts;
@@ -23,7 +24,7 @@ use ringfence_proxy::{Adoption, House, Order, PurgeOrder, purge};
 use self::book::{Book, Cover};
 use self::client::Client;
 use self::origin::{Origin, Site};
-use self::site::{PLACES, Page};
+use self::site::{HOSTS, PLACES, Page};
 use crate::plans::{DOORS, SERVERS, load};
 use crate::scene::{adopt, open};
 use crate::{each_seed, number};
@@ -39,6 +40,9 @@ const REACH: &[&str] = &[
     "HIT",
     "HIT in chunks",
     "HIT of what was not stored",
+    "coded HIT",
+    "coded own MISS",
+    "HIT of another host",
     "UPDATING",
     "STALE",
     "own MISS",
@@ -253,23 +257,26 @@ impl Run {
     }
 
     fn purge(&mut self, page: Page) {
-        let place = PLACES[page.place].0;
+        let (place, host) = (PLACES[page.place].0, HOSTS[page.host]);
         let tag = self.dice.below(3);
         let (order, covers) = match self.dice.below(12) {
             0 => (PurgeOrder::All, Cover::All),
-            1 => (PurgeOrder::Host("Example.com".to_owned()), Cover::All),
+            1 => (
+                PurgeOrder::Host(host.to_uppercase()),
+                Cover::Host(page.host),
+            ),
             2 => (
-                PurgeOrder::Prefix(format!("http://example.com/{place}/")),
-                Cover::Place(page.place),
+                PurgeOrder::Prefix(format!("http://{host}/{place}/")),
+                Cover::Place(page.place, Some(page.host)),
             ),
             3 => (
                 PurgeOrder::Pattern(format!("http://*/{place}/*")),
-                Cover::Place(page.place),
+                Cover::Place(page.place, None),
             ),
-            4 => (PurgeOrder::Tag("b".to_owned()), Cover::Place(1)),
+            4 => (PurgeOrder::Tag("b".to_owned()), Cover::Place(1, None)),
             5..=7 => (PurgeOrder::Tag(format!("t{tag}")), Cover::Tag(tag)),
             _ => (
-                PurgeOrder::Url(format!("http://example.com{}", page.url())),
+                PurgeOrder::Url(format!("http://{host}{}", page.url())),
                 Cover::Page(page),
             ),
         };
@@ -314,10 +321,11 @@ fn plan(dice: &mut Dice, calm: bool) -> String {
         "[[listener]]\naddress = \"{}\"\n[cache]\nsize = \"{size}\"\n",
         DOORS[0]
     );
-    for (place, lines, _) in PLACES {
+    for (place, lines, rules) in PLACES {
         let _ = write!(
             text,
-            "[[route]]\npath = \"/{place}/*\"\nupstream = \"app\"\n[route.cache]\n{lines}"
+            "[[route]]\npath = \"/{place}/*\"\nupstream = \"app\"\ncompress = {}\n[route.cache]\n{lines}",
+            rules.compresses
         );
     }
     let _ = writeln!(

@@ -50,6 +50,10 @@ pub(crate) struct Rules {
     pub(crate) drops_query: bool,
     pub(crate) min_uses: bool,
     pub(crate) max_object: Option<usize>,
+    /// All hosts are answered with the same.
+    pub(crate) shares_hosts: bool,
+    /// What can be made shorter is coded for clients who take that.
+    pub(crate) compresses: bool,
 }
 
 /// What a client says.

@@ -9,11 +9,11 @@ use std::time::Duration;
 use ringfence_io::sim::Dice;
 use ringfence_io::{ListenSocket, Listener, sleep, spawn, unix_now};
 
-use super::book::{Asked, Book, Given, Mark};
+use super::book::{self, Asked, Book, Given, Mark};
 use super::model::Said;
 use super::parts::tag;
-use super::site::{Page, Selecting, USER, mind, spell};
-use crate::wire::{Framing, Head, Wire, noise, say, write_body};
+use super::site::{HOSTS, Page, Selecting, USER, mind, spell};
+use crate::wire::{Framing, Head, Wire, say, write_body};
 
 /// When a page of version 0 was last changed, in seconds since 1970; each version is some seconds younger.
 const CHANGED: u64 = 1_699_000_000;
@@ -236,7 +236,7 @@ impl Served {
         finish(
             text,
             status,
-            (!bodiless).then(|| noise(content, len)),
+            (!bodiless).then(|| book::content(&asked.page, content, len)),
             len,
             framing,
             dice,
@@ -304,10 +304,11 @@ impl Served {
         let mut text = format!("HTTP/1.1 {status} So\r\nX-Serial: {serial}\r\n");
         let field = *dice.pick(&["Location", "Content-Location"]);
         if let Some(page) = names {
-            let host = *dice.pick(&["", "http://example.com"]);
+            let absolute = format!("http://{}", HOSTS[page.host]);
+            let host = *dice.pick(&["", &absolute]);
             text += &format!("{field}: {host}{}\r\n", page.url());
         }
-        let body = (status != 204).then(|| noise(content, len));
+        let body = (status != 204).then(|| book::content(&asked.page, content, len));
         finish(text, status, body, len, Framing::Length(len), dice)
     }
 }

@@ -21,12 +21,17 @@ pub(crate) type Selecting = [Option<u64>; 4];
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Page {
     pub(crate) place: usize,
+    /// Which of [`HOSTS`] it is asked of.
+    pub(crate) host: usize,
     pub(crate) number: u64,
     pub(crate) query: Option<u64>,
 }
 
+/// The hosts of the site.
+pub(crate) const HOSTS: [&str; 2] = ["example.com", "other.example:8080"];
+
 /// Parts of the site, each on a route of its own: the path, what the file says of it, and the same for the model.
-pub(crate) const PLACES: [(&str, &str, Rules); 6] = [
+pub(crate) const PLACES: [(&str, &str, Rules); 8] = [
     ("a", "", PLAIN),
     (
         "b",
@@ -74,6 +79,22 @@ pub(crate) const PLACES: [(&str, &str, Rules); 6] = [
             ..PLAIN
         },
     ),
+    (
+        "h",
+        "key = { host = false }\n",
+        Rules {
+            shares_hosts: true,
+            ..PLAIN
+        },
+    ),
+    (
+        "z",
+        "",
+        Rules {
+            compresses: true,
+            ..PLAIN
+        },
+    ),
 ];
 
 const PLAIN: Rules = Rules {
@@ -87,12 +108,15 @@ const PLAIN: Rules = Rules {
     drops_query: false,
     min_uses: false,
     max_object: None,
+    shares_hosts: false,
+    compresses: false,
 };
 
 impl Page {
     pub(crate) fn draw(dice: &mut Dice) -> Self {
         Self {
             place: dice.below(PLACES.len() as u64) as usize,
+            host: usize::from(dice.chance(250)),
             number: dice.below(3),
             query: dice.chance(300).then(|| dice.below(2)),
         }
@@ -106,6 +130,11 @@ impl Page {
     pub(crate) fn key(&self) -> Self {
         Self {
             query: self.query.filter(|_| !self.rules().drops_query),
+            host: if self.rules().shares_hosts {
+                0
+            } else {
+                self.host
+            },
             ..*self
         }
     }
@@ -117,8 +146,11 @@ impl Page {
         format!("/{}/{}{query}", PLACES[self.place].0, self.number)
     }
 
-    /// The page of a request's target, as an origin gets it.
-    pub(crate) fn of(target: &str) -> Option<Self> {
+    /// The page of a request's target and host, as an origin gets them.
+    pub(crate) fn of(target: &str, host: &str) -> Option<Self> {
+        let host = HOSTS
+            .iter()
+            .position(|known| known.eq_ignore_ascii_case(host))?;
         let (path, query) = target
             .split_once('?')
             .map_or((target, None), |(path, query)| (path, Some(query)));
@@ -129,6 +161,7 @@ impl Page {
         };
         Some(Self {
             place: PLACES.iter().position(|known| known.0 == place)?,
+            host,
             number: number.parse().ok()?,
             query,
         })

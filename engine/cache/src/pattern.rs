@@ -1,11 +1,11 @@
-//! Which of the stored URLs a purge means.
+//! Which URLs a purge means.
 
 /// The schemes that a URL may begin with. They do not tell what is stored apart: a purge of either covers both.
 const SCHEMES: [&[u8]; 2] = [b"http://", b"https://"];
 
 /// URLs by how they begin, or by a pattern.
 #[derive(Debug)]
-pub(crate) struct UrlPattern {
+pub struct UrlPattern {
     /// Without the scheme, and with the host in lower case.
     text: Box<[u8]>,
     /// Where in it the path begins.
@@ -16,12 +16,14 @@ pub(crate) struct UrlPattern {
 
 impl UrlPattern {
     /// All URLs that begin with these bytes.
-    pub(crate) fn prefix(url: &[u8]) -> Self {
+    #[must_use]
+    pub fn prefix(url: &[u8]) -> Self {
         Self::new(url, false)
     }
 
     /// All URLs that the pattern matches, in which every `*` stands for any run of bytes.
-    pub(crate) fn glob(url: &[u8]) -> Self {
+    #[must_use]
+    pub fn glob(url: &[u8]) -> Self {
         Self::new(url, true)
     }
 
@@ -40,8 +42,14 @@ impl UrlPattern {
         }
     }
 
+    /// Bytes of heap that one takes behind an `Arc`.
+    pub(crate) fn weight(&self) -> usize {
+        2 * size_of::<usize>() + size_of::<Self>() + self.text.len()
+    }
+
     /// Whether it means a key's URL. Where a route leaves the host out of its keys, the path alone counts.
-    pub(crate) fn matches(&self, url: &[u8]) -> bool {
+    #[must_use]
+    pub fn matches(&self, url: &[u8]) -> bool {
         let url = without_scheme(url);
         let text = match url.first() {
             Some(b'/') => &self.text[self.path_at..],
@@ -55,7 +63,8 @@ impl UrlPattern {
 }
 
 /// What of a URL comes behind its scheme.
-pub(crate) fn without_scheme(url: &[u8]) -> &[u8] {
+#[must_use]
+pub fn without_scheme(url: &[u8]) -> &[u8] {
     let behind = |scheme: &&[u8]| {
         let (start, rest) = url.split_at_checked(scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(rest)
@@ -64,7 +73,8 @@ pub(crate) fn without_scheme(url: &[u8]) -> &[u8] {
 }
 
 /// What of a URL comes behind its scheme, as authority, path and query.
-pub(crate) fn split_url(rest: &[u8]) -> (&[u8], &[u8], Option<&[u8]>) {
+#[must_use]
+pub fn split_url(rest: &[u8]) -> (&[u8], &[u8], Option<&[u8]>) {
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?'));
     let (authority, rest) = rest.split_at(end.unwrap_or(rest.len()));
     match rest.iter().position(|byte| *byte == b'?') {
