@@ -24,6 +24,7 @@
 //! | `purge` | purges that come from outside |
 //! | `question`, `explain` | what would become of a request that nobody has made |
 //! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
+//! | `fit`, `invalidate` | which responses may be stored, and what of the store a request takes with it |
 //! | `cache` | the stored responses of one core, and who fetches what |
 //! | `compress` | in which form a response is passed on, and the coder of one |
 //! | `selected`, `recode` | in which form a stored response goes out, and what makes the head of one |
@@ -46,11 +47,13 @@ mod edits;
 mod epoch;
 mod exchange;
 mod explain;
+mod fit;
 mod forwarded;
 mod forwarding;
 mod gather;
 mod holdings;
 mod house;
+mod invalidate;
 mod journal;
 mod keys;
 mod lane;

@@ -4,21 +4,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ringfence_cache::{
-    Asked as Request, Circumstances, Head, Heuristic, NotStored, Object, Purge, Received,
-    RequestControl, ResponseControl, Vary, Verdict, in_force, says_how_long, storable, user,
+    Circumstances, Head, Heuristic, Object, Received, RequestControl, ResponseControl, Vary,
+    Verdict,
 };
-use ringfence_http::syntax::decimal;
-use ringfence_http::{Fault, Framing, Method, Name, ResponseHead};
+use ringfence_http::{Fault, Framing, Method, ResponseHead};
 use ringfence_io::{now, shelve, unix_now};
 
 use crate::body::Body;
-use crate::bypass;
 use crate::cache::{Broadcast, Fill, Filling, Recording, Report, Served};
 use crate::exchange::{Call, Exchange, Hit};
+use crate::fit::{self, Unfit};
 use crate::forwarded::{self, Forwarded};
 use crate::gather::Common;
-use crate::keys;
-use crate::note::Purged;
+use crate::invalidate;
 use crate::recode::keep_forms;
 use crate::stations::lookup::ttl;
 use crate::tags;
@@ -39,7 +37,7 @@ pub(crate) enum Kept {
 /// Looks at the head of a final response: says whether what is stored is to be used instead, and else begins to
 /// record what is to be stored.
 pub(crate) fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -> Kept {
-    invalidate(ex, call);
+    invalidate::by_response(ex, call);
     let Some(mut asked) = ex.asked.take() else {
         return Kept::PassOn;
     };
@@ -89,25 +87,6 @@ pub(crate) fn receive(ex: &mut Exchange<'_>, call: &mut Call, body: &mut Body) -
 pub(crate) fn records(ex: &Exchange<'_>) -> bool {
     let fill = ex.asked.as_ref().and_then(|asked| asked.fill.as_ref());
     fill.is_some_and(|fill| fill.recording.is_some())
-}
-
-/// Whether this response to HEAD is one that would be stored were it to GET, as far as its head tells.
-pub(crate) fn would_record(ex: &Exchange<'_>, call: &Call) -> bool {
-    let is_head = ex.heads.request.method == Method::Head && ex.route().cache.is_some();
-    if !is_head || bypass::whatever_method(ex).is_some() {
-        return false;
-    }
-    let (rules, head) = (ex.rules(), &ex.heads.response);
-    let length = fields(head, &call.head).value(Name::ContentLength);
-    let is_small = length
-        .and_then(decimal)
-        .is_none_or(|length| length <= rules.max_object);
-    let cache = &ex.conn.worker.cache;
-    let is_used =
-        rules.min_uses <= 1 || cache.uses(&keys::share(ex)).saturating_add(1) >= rules.min_uses;
-    let asked = (Method::Get, RequestControl::of(ex.fields()));
-    let control = control(ex, head, &call.head);
-    is_small && is_used && may_be_stored(ex, asked, head, &call.head, &control).is_ok()
 }
 
 /// Records a piece of the body, and with the last one stores the response.
@@ -178,7 +157,7 @@ fn refresh(ex: &Exchange<'_>, call: &Call, fill: Fill) -> Option<Hit> {
                 Some(why) => {
                     report.detail = Some(why.word);
                     if !why.by_request {
-                        discard(ex);
+                        invalidate::discard(ex);
                     }
                 }
             }
@@ -199,27 +178,18 @@ fn renewed(
     old: &Object,
 ) -> Option<(Arc<Object>, Option<Unfit>)> {
     let (head, bytes) = old.merged(&ex.heads.response, &call.head).ok()?;
-    let control = control(ex, &head, &bytes);
-    let unfit = may_be_stored(ex, asked(ex, fill), &head, &bytes, &control).err();
+    let control = fit::control(ex, &head, &bytes);
+    let unfit = fit::may_be_stored(ex, asked(ex, fill), &head, &bytes, &control).err();
     let object = make(ex, fill, &head, &bytes, control, old.body.clone())?;
     Some((keep_forms(object, old), unfit))
-}
-
-/// What is stored for the request must not be used again.
-fn discard(ex: &Exchange<'_>) {
-    let query = ex.heads.request.query.map(|query| query.of(&ex.bytes));
-    for tag in tags::own_url(ex, ex.path(), query) {
-        let cache = &ex.conn.worker.cache;
-        cache.purge(Purged::Tag(tag), Purge::Hard);
-    }
 }
 
 /// Begins to record a response, or says why it is not stored.
 fn begin(ex: &Exchange<'_>, call: &Call, fill: &Fill) -> Result<Recording, Unfit> {
     let rules = ex.rules();
     let head = &ex.heads.response;
-    let control = control(ex, head, &call.head);
-    may_be_stored(ex, asked(ex, fill), head, &call.head, &control)?;
+    let control = fit::control(ex, head, &call.head);
+    fit::may_be_stored(ex, asked(ex, fill), head, &call.head, &control)?;
     let most = usize::try_from(rules.max_object).unwrap_or(usize::MAX);
     let expected = match head.framing {
         Framing::Length(length) if length > most as u64 => {
@@ -325,63 +295,9 @@ fn shared_head(
     fresh.then_some(head)
 }
 
-/// What counts of the directives of a response on this route.
-fn control(ex: &Exchange<'_>, head: &ResponseHead, bytes: &[u8]) -> ResponseControl {
-    let personal = user(ex.fields(), ex.rules()).is_some();
-    in_force(ex.rules(), fields(head, bytes), head.status, personal)
-}
-
 /// How the response was asked for that is to be stored.
 fn asked(ex: &Exchange<'_>, fill: &Fill) -> (Method, RequestControl) {
     (ex.heads.request.method, fill.control)
-}
-
-/// Whether a response to such a request may be stored, by its head.
-fn may_be_stored(
-    ex: &Exchange<'_>,
-    (method, wants): (Method, RequestControl),
-    head: &ResponseHead,
-    bytes: &[u8],
-    control: &ResponseControl,
-) -> Result<(), Unfit> {
-    let response = fields(head, bytes);
-    let asked = Request {
-        method,
-        head: ex.fields(),
-        control: wants,
-    };
-    storable(&asked, response, head.status, control).map_err(Unfit::of)?;
-    let personal = user(ex.fields(), ex.rules()).is_some();
-    if response.has(Name::SetCookie) && !personal && !says_how_long(response) {
-        return Err(Unfit::by_response("set-cookie"));
-    }
-    if !tags::fit(ex, response) {
-        return Err(Unfit::by_response("too-many-tags"));
-    }
-    Ok(())
-}
-
-/// Why a response is not stored.
-struct Unfit {
-    word: &'static str,
-    /// It lies in this request, and is no reason for others to go alone.
-    by_request: bool,
-}
-
-impl Unfit {
-    fn of(why: NotStored) -> Self {
-        Self {
-            word: why.word(),
-            by_request: matches!(why, NotStored::Authorization | NotStored::RequestNoStore),
-        }
-    }
-
-    fn by_response(word: &'static str) -> Self {
-        Self {
-            word,
-            by_request: false,
-        }
-    }
 }
 
 fn finish(ex: &Exchange<'_>, mut fill: Fill) {
@@ -416,7 +332,10 @@ fn make(
     control: ResponseControl,
     body: Bytes,
 ) -> Option<Arc<Object>> {
-    let response = fields(head, bytes);
+    let response = Head {
+        fields: &head.fields,
+        bytes,
+    };
     let forwarded = forwarded::differs(ex, &Vary::of(response)).then(|| Forwarded::of(ex));
     let circumstances = Circumstances {
         received: Received {
@@ -447,41 +366,5 @@ fn keep(ex: &Exchange<'_>, fill: Fill, object: &Arc<Object>) -> bool {
 fn release(fill: Fill) {
     if let Some(claim) = fill.claim {
         claim.release();
-    }
-}
-
-fn fields<'h>(head: &'h ResponseHead, bytes: &'h [u8]) -> Head<'h> {
-    Head {
-        fields: &head.fields,
-        bytes,
-    }
-}
-
-/// Purges what a request has changed (RFC 9111 section 4.4), and what the route says that it changes.
-fn invalidate(ex: &Exchange<'_>, call: &Call) {
-    let failed = ex.heads.response.status >= 400;
-    if ex.heads.request.method.is_safe() || failed {
-        return;
-    }
-    if ex.route().cache.is_some() {
-        let cache = &ex.conn.worker.cache;
-        let purge = |tag| cache.purge(Purged::Tag(tag), Purge::Hard);
-        discard(ex);
-        let response = fields(&ex.heads.response, &call.head);
-        tags::named(ex, response).into_iter().for_each(purge);
-    }
-    if !ex.route().purges.is_empty() {
-        purge_by_route(ex);
-    }
-}
-
-fn purge_by_route(ex: &Exchange<'_>) {
-    let cache = &ex.conn.worker.cache;
-    let params = ex.params();
-    let mut text = Vec::new();
-    for template in &ex.route().purges {
-        text.clear();
-        template.render(&params, &mut text);
-        cache.purge(Purged::Tag(tags::hash(cache, &text)), Purge::Hard);
     }
 }

@@ -10,6 +10,7 @@ use crate::coder::Coder;
 use crate::compress::Form;
 use crate::edits;
 use crate::exchange::{Call, Exchange, Join, Next, Station};
+use crate::fit;
 use crate::gather::Shared;
 use crate::own::takes_away;
 use crate::retry::Failure;
@@ -37,7 +38,7 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
         Kept::StandIn => return Err(Failure::Stale),
         Kept::Broken(fault) => return Err(Failure::by_server(fault)),
     };
-    let stored = common.is_some() || keep::records(ex) || keep::would_record(ex, call);
+    let stored = common.is_some() || keep::records(ex) || fit::would_be_stored(ex, call);
     let (form, coder) = form(ex, call, framing, stored);
     drop_trailers(ex, &mut body, form.coding.is_some());
     let coding = match coder {
