@@ -35,8 +35,8 @@ pub(crate) enum Station {
     Dial,
     /// The same server again, over a fresh connection.
     Redial(Ticket),
-    /// Then Answer and Relay, with the same call.
-    Ask(Call),
+    /// Over a connection to that server; then Answer and Relay.
+    Ask(Ticket, Link),
     Refuse(Refusal),
     Finish(Next),
 }
@@ -202,6 +202,17 @@ impl Heads {
 }
 
 impl Call {
+    /// One of which nothing has been sent yet.
+    pub(crate) fn new(ticket: Ticket, link: Link) -> Self {
+        Self {
+            ticket,
+            link,
+            pending: Lease::empty(),
+            head: Lease::empty(),
+            upload: None,
+        }
+    }
+
     /// Ends it: its response has come whole, with that status and time to its first byte. Its connection is kept where it is
     /// fit for another request to the same upstream.
     #[inline]

@@ -29,8 +29,11 @@ const SPARE_COROUTINES: usize = 1024;
 /// The coroutines of one core that are at rest.
 pub(crate) struct Coroutines(RefCell<Spares<Serving>>);
 
-/// Serves one request, and says what its connection does next.
-type Serving = Coroutine<Conn, (Conn, Next)>;
+/// Serves one request. The connection itself stays where it is.
+type Serving = Coroutine<Box<Conn>, Served>;
+
+/// A connection that was served, and what it does next.
+type Served = (Box<Conn>, Next);
 
 impl Coroutines {
     pub(crate) fn new() -> Rc<Self> {
@@ -59,7 +62,7 @@ pub(crate) fn serve(
     admission: Admission,
     stream: Stream,
 ) -> impl Future<Output = ()> + 'static {
-    let mut conn = Conn::new(worker, admission, stream);
+    let mut conn = Box::new(Conn::new(worker, admission, stream));
     // No function: its arguments would be kept twice.
     async move {
         let last = loop {
@@ -79,7 +82,7 @@ pub(crate) fn serve(
 }
 
 /// Serves one request after another, each of whichever connection has one.
-async fn serve_all(hatch: Rc<Hatch<Conn, (Conn, Next)>>) -> Infallible {
+async fn serve_all(hatch: Rc<Hatch<Box<Conn>, Served>>) -> Infallible {
     let mut heads = Heads::default();
     loop {
         let mut conn = hatch.take().await;

@@ -20,12 +20,15 @@ pub(crate) async fn walk(conn: &mut Conn, heads: &mut Heads, arrival: Arrival) -
             Station::Join(join) => join::send(&mut ex, join).await,
             Station::Dial => dial::open(&mut ex).await,
             Station::Redial(ticket) => dial::anew(&mut ex, ticket).await,
-            Station::Ask(mut call) => match attempt(&mut ex, &mut call).await {
-                Ok(Passed::On(next)) => relay::end(&mut ex, call, next),
-                // Boxed, so that exchanges which share nothing hold nothing for it.
-                Ok(Passed::ToAll(shared)) => Box::pin(gather::start(&ex, call, *shared)).await,
-                Err(failure) => retry::after(&mut ex, call, failure).await,
-            },
+            Station::Ask(ticket, link) => {
+                let mut call = Call::new(ticket, link);
+                match attempt(&mut ex, &mut call).await {
+                    Ok(Passed::On(next)) => relay::end(&mut ex, call, next),
+                    // Boxed, so that exchanges which share nothing hold nothing for it.
+                    Ok(Passed::ToAll(shared)) => Box::pin(gather::start(&ex, call, *shared)).await,
+                    Err(failure) => retry::after(&mut ex, call, failure).await,
+                }
+            }
             Station::Refuse(refusal) => refuse::send(&mut ex, refusal).await,
             Station::Finish(next) => {
                 finish::close(&mut ex);

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ringfence_balance::{Want, hash_key};
 use ringfence_config::{Balance, Endpoint, HashKey};
 use ringfence_http::Reason;
-use ringfence_io::{Lease, Stream, is_shortage, now, sleep, timeout_at};
+use ringfence_io::{Stream, is_shortage, now, sleep, timeout_at};
 
-use crate::exchange::{Call, Exchange, Station};
+use crate::exchange::{Exchange, Station};
 use crate::lane::Ticket;
 use crate::pool::Link;
 use crate::presence::unless_gone;
@@ -108,13 +108,7 @@ async fn connect(ex: &Exchange<'_>, endpoint: &Endpoint) -> io::Result<Stream> {
 
 fn connected(ex: &mut Exchange<'_>, ticket: Ticket, link: Link) -> Station {
     ex.tally.connected = Some(now());
-    Station::Ask(Call {
-        ticket,
-        link,
-        pending: Lease::empty(),
-        head: Lease::empty(),
-        upload: None,
-    })
+    Station::Ask(ticket, link)
 }
 
 /// The hash of what the upstream balances by.
