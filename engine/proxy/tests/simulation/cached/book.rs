@@ -510,6 +510,9 @@ impl Book {
             .purges
             .iter()
             .all(|purge| purge.since < owner.began.order);
+        // The length of what comes in chunks is not known when it is said to be stored.
+        let most = last.page.rules().max_object;
+        let fits = most.is_none_or(|most| last.len <= most);
         // A key has a field as it was written.
         let spelt_alike = !asked.page.rules().keys_kind || asked.selecting[KIND] != Some(0);
         // Of answers that are on their way at once, the one that comes last stays.
@@ -531,6 +534,7 @@ impl Book {
             && !changing
             && spelt_alike
             && owner.stored
+            && fits
             && over
             && untouched
             && last.status < 300

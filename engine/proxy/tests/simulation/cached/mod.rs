@@ -30,7 +30,7 @@ use crate::scene::{adopt, open};
 use crate::{each_seed, number};
 
 /// Seeds of an ordinary run.
-const SEEDS: u64 = 160;
+const SEEDS: u64 = 400;
 
 /// Steps after which a run does not end.
 const MOST_STEPS: u64 = 20_000_000;

@@ -72,10 +72,11 @@ pub(crate) const PLACES: [(&str, &str, Rules); 8] = [
     ),
     (
         "i",
-        "origin = \"ignore\"\nttl = \"100s\"\n",
+        "origin = \"ignore\"\nttl = \"100s\"\nmax_object = 2500\n",
         Rules {
             ttl: Some(100),
             ignore: true,
+            max_object: Some(2500),
             ..PLAIN
         },
     ),
