@@ -212,9 +212,15 @@ impl Ringfence {
 
     /// How many descriptors it has open.
     pub fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.pid()))
-            .map(Iterator::count)
-            .unwrap_or(0)
+        self.open_files().len()
+    }
+
+    /// What they stand for.
+    pub fn open_files(&self) -> Vec<String> {
+        let all = std::fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        let all = all.into_iter().flatten().flatten();
+        let targets = all.filter_map(|one| std::fs::read_link(one.path()).ok());
+        targets.map(|target| target.display().to_string()).collect()
     }
 
     /// How much memory it has resident, in KiB.

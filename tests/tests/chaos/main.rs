@@ -264,8 +264,8 @@ fn nothing_is_lost_and_nothing_leaks() {
     let flat = || run.ringfence.descriptors() <= descriptors + 4;
     assert!(
         happens_within(Duration::from_secs(10), flat),
-        "{} descriptors, {descriptors} before",
-        run.ringfence.descriptors()
+        "{descriptors} descriptors before, now {:?}",
+        run.ringfence.open_files()
     );
     let grown = run.ringfence.resident_kib().saturating_sub(memory);
     assert!(

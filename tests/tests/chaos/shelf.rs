@@ -68,7 +68,7 @@ impl Shelf {
         let route = "[[route]]\nname = \"shelf\"\npath = \"/shelf/*\"\nupstream = \"shelf\"\n\
                      [route.cache]\nserve_stale = \"1h\"\n";
         let origins: Vec<&Origin> = self.origins.iter().collect();
-        let lines = "check = \"off\"\nretry = { attempts = 2 }\nejection = false\n";
+        let lines = "check = \"off\"\nretry = { attempts = 2 }\nejection = false\npool = { idle_timeout = \"1s\" }\n";
         format!("{route}{}", upstream_table("shelf", &origins, lines))
     }
 
