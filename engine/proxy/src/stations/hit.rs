@@ -23,10 +23,16 @@ use crate::selected;
 struct Answer<'a> {
     object: &'a Arc<Object>,
     report: &'a Report,
-    part: Part,
+    part: &'a Part,
+    extent: Extent,
     /// Others may be sent another form of it.
     varies: bool,
+    /// The client's connection stays.
+    keep: bool,
 }
+
+/// Bytes of an answer's body where they are known, and how it is delimited.
+type Extent = (Option<usize>, Coding);
 
 /// What of a stored response goes out.
 enum Part {
@@ -72,28 +78,30 @@ pub(crate) async fn send(ex: &mut Exchange<'_>, hit: Hit) -> Station {
 pub(crate) async fn answer(ex: &mut Exchange<'_>, hit: Hit) -> Next {
     let Hit { object, report } = hit;
     let (object, varies) = selected::form(ex, object);
-    let answer = Answer {
-        part: part(ex, &object),
-        object: &object,
-        report: &report,
-        varies,
-    };
+    let part = part(ex, &object);
     let received = ex.is_fully_received();
     let keep = keeps_client(ex);
-    let (bytes, mut body) = answer.part.body(&object);
+    let (bytes, mut body) = part.body(&object);
     let mut head = Scratch::take();
-    let extent = (Some(body.len()), Coding::Plain);
-    write_head(ex, &answer, extent, keep, &mut head);
+    let answer = Answer {
+        object: &object,
+        report: &report,
+        part: &part,
+        extent: (Some(body.len()), Coding::Plain),
+        varies,
+        keep,
+    };
+    write_head(ex, &answer, &mut head);
     if ex.heads.request.method == Method::Head {
         body = 0..0;
     }
-    ex.tally.status = answer.part.status(&object);
+    ex.tally.status = part.status(&object);
     ex.tally.cache = Some(report.outcome);
     ex.tally.bytes_out = body.len() as u64;
     ex.tally.answered = true;
     let out = Outgoing::with_part(head, bytes, body);
     // Nothing of it is held for as long as the client takes.
-    drop(answer);
+    drop(part);
     drop(object);
     ex.conn
         .client
@@ -129,10 +137,12 @@ pub(crate) fn write_whole(
     let answer = Answer {
         object,
         report,
-        part: Part::Whole,
+        part: &Part::Whole,
+        extent,
         varies: selected::varies(ex, object, extent.0),
+        keep,
     };
-    write_head(ex, &answer, extent, keep, out);
+    write_head(ex, &answer, out);
 }
 
 fn part(ex: &Exchange<'_>, object: &Object) -> Part {
@@ -194,20 +204,10 @@ fn write_content_range(writer: &mut HeadWriter<'_>, part: Option<&Range<u64>>, l
     writer.end_field();
 }
 
-/// Bytes of an answer's body where they are known, and how it is delimited.
-type Extent = (Option<usize>, Coding);
-
-fn write_head(
-    ex: &Exchange<'_>,
-    answer: &Answer<'_>,
-    extent: Extent,
-    keep: bool,
-    out: &mut Vec<u8>,
-) {
+fn write_head(ex: &Exchange<'_>, answer: &Answer<'_>, out: &mut Vec<u8>) {
     let now = now().as_secs();
-    let write = |out: &mut Vec<u8>| write_all_but_id(ex, answer, (extent, keep, now), out);
-    // What is coming has another head once its length is known.
-    if extent.0.is_some() && is_plain(ex, answer, keep) {
+    let write = |out: &mut Vec<u8>| write_all_but_id(ex, answer, now, out);
+    if is_plain(ex, answer) {
         let subject = Subject {
             object: answer.object,
             route: ex.facts.found.expect("what has been routed").route,
@@ -228,10 +228,12 @@ fn write_head(
 }
 
 /// Whether the head, but for the request's id, is the same for all that ask for this within the same second.
-fn is_plain(ex: &Exchange<'_>, answer: &Answer<'_>, keep: bool) -> bool {
+fn is_plain(ex: &Exchange<'_>, answer: &Answer<'_>) -> bool {
     let head = &ex.heads.request;
     matches!(answer.part, Part::Whole)
-        && keep
+        // What is coming has another head once its length is known.
+        && answer.extent.0.is_some()
+        && answer.keep
         && head.version == Version::Http11
         // What went to the origin first is told of it.
         && ex.asked.is_none()
@@ -239,18 +241,15 @@ fn is_plain(ex: &Exchange<'_>, answer: &Answer<'_>, keep: bool) -> bool {
         && answer.object.head().has(Name::Date)
 }
 
-fn write_all_but_id(
-    ex: &Exchange<'_>,
-    answer: &Answer<'_>,
-    (extent, keep, now): (Extent, bool, u64),
-    out: &mut Vec<u8>,
-) {
+fn write_all_but_id(ex: &Exchange<'_>, answer: &Answer<'_>, now: u64, out: &mut Vec<u8>) {
     let Answer {
         object,
         report,
         part,
+        extent,
         varies,
-    } = answer;
+        keep,
+    } = *answer;
     let status = part.status(object);
     let edits = &ex.route().response_headers;
     let mut writer = HeadWriter::new(out);
@@ -271,7 +270,7 @@ fn write_all_but_id(
     if !object.head().has(Name::Date) {
         own.field(b"Date", ex.conn.worker.date().as_bytes());
     }
-    if *varies {
+    if varies {
         let stored = object.head();
         compress::write_vary(stored.fields, stored.bytes, &mut own);
     }
