@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::future::pending;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::time::Duration;
 
+use ringfence_http::Reason;
 use ringfence_io::{Outgoing, Pipe, Stream};
 use ringfence_telemetry::Fetched;
 
@@ -46,6 +47,14 @@ impl Absent {
     /// What became of the request.
     pub(crate) fn told(&self) -> Fetched {
         self.told.take()
+    }
+}
+
+/// Why a send to a client has failed.
+pub(crate) fn why_unsent(error: io::Error) -> Reason {
+    match error.kind() {
+        ErrorKind::TimedOut => Reason::SlowClient,
+        _ => Reason::ClientGone,
     }
 }
 

@@ -5,9 +5,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use ringfence_http::Reason;
-use ringfence_io::{Lease, Outgoing, Received, now, timeout_at};
+use ringfence_io::{Lease, Outgoing, Received, now};
 
 use crate::body::{Body, Piece};
+use crate::client::why_unsent;
 use crate::exchange::{Call, Exchange};
 use crate::passage;
 use crate::retry::Failure;
@@ -78,19 +79,8 @@ async fn deliver(
     ex.tally.answered = true;
     let sending = pin!(sending);
     let sending = alongside(&mut call.upload, sending);
-    let sent = match ex.expires {
-        None => sending.await,
-        Some(end) => match timeout_at(end, sending).await {
-            Ok(sent) => sent,
-            Err(_) => return Err(Failure::Client(Reason::RequestTimeout)),
-        },
-    };
-    match sent {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) if error.kind() == ErrorKind::TimedOut => {
-            Err(Failure::Client(Reason::SlowClient))
-        }
-        Ok(Err(_)) => Err(Failure::Client(Reason::ClientGone)),
+    match ex.within(sending).await.map_err(Failure::Client)? {
+        Ok(sent) => sent.map_err(|error| Failure::Client(why_unsent(error))),
         Err(fault) => Err(Failure::by_client(fault)),
     }
 }

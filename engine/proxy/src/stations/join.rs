@@ -1,6 +1,5 @@
 //! Join: answers with what is being fetched, as it comes, in place of the stations from Dial to Relay.
 
-use std::io::{self, ErrorKind};
 use std::rc::Rc;
 
 use ringfence_cache::{Key, RequestControl, Verdict};
@@ -9,6 +8,7 @@ use ringfence_io::{Outgoing, Scratch, now};
 
 use crate::body::{Coding, frame};
 use crate::cache::{Flight, Portion, Reader, Report};
+use crate::client::why_unsent;
 use crate::exchange::{Exchange, Hit, Join, Next, Station};
 use crate::forwarded::selects;
 use crate::note::Way;
@@ -133,12 +133,5 @@ async fn deliver(ex: &mut Exchange<'_>, reader: &Reader, out: Outgoing) -> Resul
     client.set_send_limit(Some(ex.epoch.plan.timeouts.send));
     ex.tally.answered = true;
     let sending = reader.unless_cut(client.send(out));
-    ex.within(sending).await??.map_err(of_client)
-}
-
-fn of_client(error: io::Error) -> Reason {
-    match error.kind() {
-        ErrorKind::TimedOut => Reason::SlowClient,
-        _ => Reason::ClientGone,
-    }
+    ex.within(sending).await??.map_err(why_unsent)
 }
