@@ -1,7 +1,7 @@
 //! A parsed head together with the bytes that it was parsed from.
 
 use ringfence_http::date::parse_http_date;
-use ringfence_http::{Fields, Name};
+use ringfence_http::{Fields, Name, ResponseHead};
 
 /// The fields of a message, as this crate reads them.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +13,15 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    /// That of a response, parsed from these bytes.
+    #[must_use]
+    pub fn of_response(head: &'a ResponseHead, bytes: &'a [u8]) -> Self {
+        Self {
+            fields: &head.fields,
+            bytes,
+        }
+    }
+
     /// Whether there is a field with this id.
     #[must_use]
     pub fn has(self, id: Name) -> bool {

@@ -44,8 +44,6 @@ pub struct Object {
     tags: Box<[u64]>,
     generation: u64,
     group: u64,
-    /// When it was made, as it says itself, in seconds since 1970.
-    dated: Option<u64>,
     asked: Duration,
     came: Duration,
     forms: Option<Box<Forms>>,
@@ -107,10 +105,7 @@ impl Object {
         }
         copier.finish();
         writer.end();
-        let said = Head {
-            fields: &head.fields,
-            bytes,
-        };
+        let said = Head::of_response(head, bytes);
         let fields = read(&kept)?.fields;
         let vary = Vary::of(said);
         let mut selection = Vec::new();
@@ -134,7 +129,6 @@ impl Object {
             tags: circumstances.tags.into(),
             generation: circumstances.generation,
             group: circumstances.group,
-            dated: said.date(Name::Date),
             asked: circumstances.asked,
             came: circumstances.came,
             forms: None,
@@ -300,7 +294,10 @@ impl Object {
     /// a server's wrong clock bars nothing, and neither is what was asked for after a purge that this one was before.
     #[must_use]
     pub fn outdates(&self, other: &Self) -> bool {
-        let by_date = self.dated.zip(other.dated).map(|(own, its)| own.cmp(&its));
+        let dated = |object: &Self| object.head().date(Name::Date);
+        let by_date = dated(self)
+            .zip(dated(other))
+            .map(|(own, its)| own.cmp(&its));
         let order = by_date.unwrap_or(Ordering::Equal);
         other.asked < self.came
             && other.generation <= self.generation

@@ -19,7 +19,7 @@ pub(crate) fn would_be_stored(ex: &Exchange<'_>, call: &Call) -> bool {
         return false;
     }
     let (rules, head) = (ex.rules(), &ex.heads.response);
-    let length = fields(head, &call.head).value(Name::ContentLength);
+    let length = Head::of_response(head, &call.head).value(Name::ContentLength);
     let is_small = length
         .and_then(decimal)
         .is_none_or(|length| length <= rules.max_object);
@@ -34,7 +34,12 @@ pub(crate) fn would_be_stored(ex: &Exchange<'_>, call: &Call) -> bool {
 /// What counts of the directives of a response on this route.
 pub(crate) fn control(ex: &Exchange<'_>, head: &ResponseHead, bytes: &[u8]) -> ResponseControl {
     let personal = user(ex.fields(), ex.rules()).is_some();
-    in_force(ex.rules(), fields(head, bytes), head.status, personal)
+    in_force(
+        ex.rules(),
+        Head::of_response(head, bytes),
+        head.status,
+        personal,
+    )
 }
 
 /// Whether a response to such a request may be stored, by its head.
@@ -45,7 +50,7 @@ pub(crate) fn may_be_stored(
     bytes: &[u8],
     control: &ResponseControl,
 ) -> Result<(), Unfit> {
-    let response = fields(head, bytes);
+    let response = Head::of_response(head, bytes);
     let asked = Asked {
         method,
         head: ex.fields(),
@@ -82,12 +87,5 @@ impl Unfit {
             word,
             by_request: false,
         }
-    }
-}
-
-fn fields<'h>(head: &'h ResponseHead, bytes: &'h [u8]) -> Head<'h> {
-    Head {
-        fields: &head.fields,
-        bytes,
     }
 }

@@ -16,10 +16,7 @@ pub(crate) fn by_response(ex: &Exchange<'_>, call: &Call) {
         let cache = &ex.conn.worker.cache;
         let purge = |tag| cache.purge(Purged::Tag(tag), Purge::Hard);
         discard(ex);
-        let response = Head {
-            fields: &ex.heads.response.fields,
-            bytes: &call.head,
-        };
+        let response = Head::of_response(&ex.heads.response, &call.head);
         tags::named(ex, response).into_iter().for_each(purge);
     }
     if !ex.route().purges.is_empty() {

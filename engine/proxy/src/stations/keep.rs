@@ -332,10 +332,7 @@ fn make(
     control: ResponseControl,
     body: Bytes,
 ) -> Option<Arc<Object>> {
-    let response = Head {
-        fields: &head.fields,
-        bytes,
-    };
+    let response = Head::of_response(head, bytes);
     let forwarded = forwarded::differs(ex, &Vary::of(response)).then(|| Forwarded::of(ex));
     let circumstances = Circumstances {
         received: Received {
