@@ -26,14 +26,19 @@ pub(crate) struct Form {
 
 impl Form {
     /// That of the response whose head has come, which is being stored, or would be if the request were GET, or is not.
-    pub(crate) fn of(ex: &Exchange<'_>, call: &Call, stored: bool) -> Self {
+    pub(crate) fn of(ex: &Exchange<'_>, call: &Call, stored: impl FnOnce() -> bool) -> Self {
         match &ex.route().compress {
             Some(rules) => Self::by(rules, ex, call, stored),
             None => Self::default(),
         }
     }
 
-    fn by(rules: &CompressRules, ex: &Exchange<'_>, call: &Call, stored: bool) -> Self {
+    fn by(
+        rules: &CompressRules,
+        ex: &Exchange<'_>,
+        call: &Call,
+        stored: impl FnOnce() -> bool,
+    ) -> Self {
         let head = &ex.heads.response;
         let tag = head.fields.get(&call.head, Name::ETag);
         let length = match head.framing {
@@ -61,7 +66,7 @@ impl Form {
         if !candidate.is_fit(rules) {
             return Self::default();
         }
-        let coding = match stored || ex.conn.client.is_nobody() {
+        let coding = match stored() || ex.conn.client.is_nobody() {
             true => None,
             false => affordable(ex, rules, length),
         };

@@ -38,8 +38,7 @@ pub(crate) async fn pass(ex: &mut Exchange<'_>, call: &mut Call) -> Result<Passe
         Kept::StandIn => return Err(Failure::Stale),
         Kept::Broken(fault) => return Err(Failure::by_server(fault)),
     };
-    let stored = common.is_some() || keep::records(ex) || fit::would_be_stored(ex, call);
-    let (form, coder) = form(ex, call, framing, stored);
+    let (form, coder) = form(ex, call, framing, common.is_some());
     drop_trailers(ex, &mut body, form.coding.is_some());
     let coding = match coder {
         Some(_) => Coding::Chunked,
@@ -81,8 +80,9 @@ fn form(
     ex: &Exchange<'_>,
     call: &Call,
     framing: Framing,
-    stored: bool,
+    shared: bool,
 ) -> (Form, Option<Box<Coder>>) {
+    let stored = || shared || keep::records(ex) || fit::would_be_stored(ex, call);
     let mut form = Form::of(ex, call, stored);
     let length = match framing {
         Framing::None => return (form, None),
