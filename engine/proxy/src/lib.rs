@@ -26,10 +26,11 @@
 //! | `bypass`, `keys`, `cache_fields` | which requests the cache has no part in, what responses are stored under, and fields that there are because of it |
 //! | `fit`, `invalidate` | which responses may be stored, and what of the store a request takes with it |
 //! | `cache` | the stored responses of one core, and who fetches what |
-//! | `compress` | in which form a response is passed on, and the coder of one |
+//! | `compress`, `coder`, `coded` | in which form a response is passed on, what codes it, and passing it on so |
 //! | `selected`, `recode` | in which form a stored response goes out, and what makes the head of one |
 //! | `rendered` | heads of hits that were written a moment ago |
-//! | `passage` | which bytes of a body go by unseen |
+//! | `transit`, `passage` | a response's body on its way, and which bytes of it go by unseen |
+//! | `gather`, `stretch` | receiving a response for all who want it, and what of its body has come |
 //! | `stations` | the request path |
 
 mod body;

@@ -116,16 +116,21 @@ mod tests {
         out
     }
 
+    /// The hit of an object on the first route, in some second.
+    fn hit<'a>(object: &'a Arc<Object>, report: &'a Report) -> Subject<'a> {
+        Subject {
+            object,
+            route: RouteId(0),
+            report,
+            second: 7,
+        }
+    }
+
     #[test]
     fn a_head_is_written_twice_and_then_copied() {
         let object = sample::object(Bytes::new());
         let report = Report::of(Served::Hit, None);
-        let subject = Subject {
-            object: &object,
-            route: RouteId(0),
-            report: &report,
-            second: 7,
-        };
+        let subject = hit(&object, &report);
         let rendered = Rendered::new();
         assert_eq!(written(&rendered, &subject, b"a"), b"a");
         assert_eq!(written(&rendered, &subject, b"b"), b"b");
@@ -166,12 +171,7 @@ mod tests {
         let rendered = Rendered::new();
         for round in 0..100_u8 {
             let object = sample::object(Bytes::new());
-            let subject = Subject {
-                object: &object,
-                route: RouteId(0),
-                report: &report,
-                second: 7,
-            };
+            let subject = hit(&object, &report);
             for _ in 0..3 {
                 assert_eq!(written(&rendered, &subject, &[round]), [round]);
             }
@@ -182,12 +182,7 @@ mod tests {
     fn long_heads_are_written_each_time() {
         let object = sample::object(Bytes::new());
         let report = Report::of(Served::Hit, None);
-        let subject = Subject {
-            object: &object,
-            route: RouteId(0),
-            report: &report,
-            second: 7,
-        };
+        let subject = hit(&object, &report);
         let rendered = Rendered::new();
         for round in 0..4_u8 {
             let text = vec![round; LONGEST + 1];

@@ -48,6 +48,14 @@ fn gated(gate: &Gate) -> Origin {
     })
 }
 
+/// Each gets what [`hears_first`] looks for.
+#[track_caller]
+fn all_hear_first(clients: &mut [Client]) {
+    for client in clients {
+        hears_first(client);
+    }
+}
+
 /// The head of a chunked answer, and what is there of it.
 #[track_caller]
 fn hears_first(client: &mut Client) -> String {
@@ -111,9 +119,7 @@ fn who_asks_before_anything_is_there_gets_it_as_it_comes() {
     let mut clients = asking(&ringfence, GET, MANY);
     eventually("it is asked for", || app.served() == 1);
     gate.opens(Until::Half);
-    clients.iter_mut().for_each(|client| {
-        hears_first(client);
-    });
+    all_hear_first(&mut clients);
     gate.opens(Until::End);
     for client in &mut clients {
         hears_rest(client, 0);
@@ -133,9 +139,7 @@ fn old_clients_get_it_up_to_the_end_of_their_connections() {
     clients.extend(asking(&ringfence, &old, MANY));
     let last = GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
     let mut closing = asking(&ringfence, &last, 2);
-    closing.iter_mut().for_each(|client| {
-        hears_first(client);
-    });
+    all_hear_first(&mut closing);
     for client in &mut clients {
         let head = client.hears_through("\r\n\r\n");
         assert!(!head.contains("Transfer-Encoding"), "{head}");
@@ -162,9 +166,7 @@ fn what_breaks_off_looks_whole_to_nobody() {
     let mut clients = asking(&ringfence, GET, 1);
     hears_first(&mut clients[0]);
     let mut joined = asking(&ringfence, GET, MANY);
-    joined.iter_mut().for_each(|client| {
-        hears_first(client);
-    });
+    all_hear_first(&mut joined);
     clients.append(&mut joined);
     let mut old = asking(&ringfence, &GET.replace("1.1", "1.0"), MANY);
     for client in &mut old {
@@ -194,9 +196,7 @@ fn a_fetch_goes_on_when_its_client_goes_away_half_way() {
         let mut first = asking(&ringfence, GET, 1).remove(0);
         hears_first(&mut first);
         let mut others = asking(&ringfence, GET, others);
-        others.iter_mut().for_each(|client| {
-            hears_first(client);
-        });
+        all_hear_first(&mut others);
         first.resets();
         gate.opens(Until::End);
         for client in &mut others {
@@ -217,9 +217,7 @@ fn nobody_joins_what_was_asked_for_before_a_purge() {
     let socket = ringfence.dir().join("control.sock").display().to_string();
     command(&["purge", "--control", &socket, "--tag", "t"]).succeeded();
     let mut after = asking(&ringfence, GET, MANY);
-    after.iter_mut().for_each(|client| {
-        hears_first(client);
-    });
+    all_hear_first(&mut after);
     gate.opens(Until::End);
     hears_rest(&mut before[0], 0);
     for client in &mut after {

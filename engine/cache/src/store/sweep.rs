@@ -6,9 +6,9 @@ use super::stored::Stored;
 use super::{Gone, Store};
 
 impl<V: Stored> Store<V> {
-    /// Goes on over at most so many entries, fewer where each has to be held against many purges of URLs, and drops those that are purged or for which `expired` is true, and gives memory
-    /// back when it has come around. True if it now has and there was no purge since it began: there is no more to do until
-    /// there is, or until more has expired.
+    /// Goes on over at most so many entries, fewer where each has to be held against many purges of URLs, and drops those that
+    /// are purged or for which `expired` is true, and gives memory back when it has come around. True if it now has and there
+    /// was no purge since it began: there is no more to do until there is, or until more has expired.
     pub fn sweep(&mut self, at_most: usize, expired: impl FnMut(&V) -> bool) -> bool {
         self.look_over(at_most.div_ceil(self.purges.burden()), expired)
     }
